@@ -1,0 +1,71 @@
+"""Every private Keras name that the package touches, each with its reason.
+
+Keras offers no public place between "the gradient is final" and "the
+gradient is applied", so clipping hangs on the hooks named here. Importing
+this module checks that they exist, and a missing one raises an
+`ImportError` that names the Keras version.
+"""
+
+from typing import Any
+
+import keras
+
+BACKEND: str = keras.backend.backend()
+"""The active backend. It is fixed for the life of the process."""
+
+UPDATE_HOOK = (
+    "_all_reduce_sum_gradients"
+    if BACKEND == "tensorflow"
+    else "_backend_update_step"
+)
+"""The method through which the final gradients of an update pass.
+
+TensorFlow sums over replicas inside `_backend_update_step`, so there the
+gradient is final only after `_all_reduce_sum_gradients`. On the other
+backends it is final when `_backend_update_step` begins.
+"""
+
+REQUIRED_HOOKS = (
+    UPDATE_HOOK,
+    # Maps a variable, a tf.Variable included, to its position in `build`.
+    "_get_variable_index",
+    # Wraps `add_variable`'s naming, checks and tracking.
+    "add_variable",
+)
+
+# The base class of everything that Keras saves. Only such an attribute of
+# an optimizer gets a group of its own in a `.keras` or `.weights.h5` file.
+# `keras.Layer` is one too, and public, but brings its call machinery.
+KerasSaveable: Any = next(
+    cls for cls in keras.Layer.__mro__ if cls.__name__ == "KerasSaveable"
+)
+
+
+def missing_hooks(optimizer_class: type) -> list[str]:
+    """Returns the names in `REQUIRED_HOOKS` that `optimizer_class` lacks."""
+    return [
+        name for name in REQUIRED_HOOKS if not hasattr(optimizer_class, name)
+    ]
+
+
+def check_hooks(optimizer_class: type = keras.optimizers.Optimizer) -> None:
+    """Raises `ImportError` if Keras has moved a hook that clipping needs."""
+    missing = missing_hooks(optimizer_class)
+    if missing:
+        raise ImportError(
+            f"keras_gradclip does not support Keras {keras.__version__}: "
+            f"`{optimizer_class.__name__}` has no {', '.join(missing)}. "
+            "Install another version of keras, or a newer keras_gradclip."
+        )
+
+
+def bypasses_hook(optimizer: Any) -> bool:
+    """Whether `optimizer` hands its gradients to other optimizers.
+
+    `MultiOptimizer` is the one core class that does: its own hook is never
+    called, those of its members are.
+    """
+    return isinstance(optimizer, keras.optimizers.MultiOptimizer)
+
+
+check_hooks()

@@ -1,0 +1,109 @@
+"""AGC: clip gradients relative to the weights that they change."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_gradclip.clippers.clipper import Clipper, Measured, State, Tensor
+from keras_gradclip.clippers.hyperparameter import (
+    Hyperparameter,
+    check_number,
+    number_or_schedule,
+    serialize,
+    value_at,
+)
+from keras_gradclip.groups import Groups
+
+
+@keras.saving.register_keras_serializable(package="keras_gradclip")
+class AGC(Clipper):
+    """Clips each unit's gradient relative to the norm of its weights.
+
+    Use it for large batches and learning rates, above all in networks
+    without normalization layers; `exclude` the last linear layer, as the
+    paper does. It has no history, hence no warm-up. With Adam and its kin
+    the default factor is often too strict; try 0.1 to 0.3.
+
+    Formula, for each output unit:
+    `threshold = clip_factor * max(norm(weights), epsilon)`.
+
+    A unit is one output of a layer: a column of a Dense kernel, a filter of
+    a convolution, a row of an embedding, a whole bias. Which axes that means
+    is taken from the layers by `ClippedModel`, or from `unit_axes`, else
+    from each variable's name and rank. At scope `"variable"` the norms are
+    those of whole tensors, as in DreamerV3 (there with 0.3).
+
+    Args:
+        clip_factor: Float above 0, or a `LearningRateSchedule`. Defaults to
+            0.01.
+        epsilon: Float above 0. The norm that weights count as at least, so
+            that zero-initialized ones can leave zero. Defaults to 1e-3.
+        scope: `"unit"`, `"variable"`, `"layer"` or `"global"`. Defaults to
+            `"unit"`.
+        unit_axes: A dict from a variable's path, or a regular expression
+            on it, to the axes that are summed over in the norm of one unit;
+            `unit_axes_of(model)` makes one. Defaults to `None`.
+        **kwargs: `include`, `exclude` and `on_nonfinite`; see `Clipper`.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    ```python
+    clipper = AGC(0.01, exclude="predictions", unit_axes=unit_axes_of(model))
+    model.compile(keras_gradclip.optimizers.SGD(0.1, clipper=clipper), "mse")
+    ```
+
+    References:
+        - Brock, De, Smith and Simonyan, "High-Performance Large-Scale Image
+          Recognition Without Normalization", 2021, arXiv 2102.06171.
+        - Hafner, Pasukonis, Ba and Lillicrap, "Mastering Diverse Domains
+          through World Models", 2023, arXiv 2301.04104.
+    """
+
+    scopes = ("unit", "variable", "layer", "global")
+
+    def __init__(
+        self,
+        clip_factor: Hyperparameter = 0.01,
+        epsilon: float = 1e-3,
+        scope: str = "unit",
+        unit_axes: Mapping[str, Sequence[int]] | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(scope=scope, **kwargs)
+        self.clip_factor = number_or_schedule("clip_factor", clip_factor, above=0)
+        check_number("epsilon", epsilon, above=0)
+        self.epsilon = float(epsilon)
+        if unit_axes is not None and scope != "unit":
+            raise ValueError(
+                '`unit_axes` may be given at scope "unit" only. '
+                f"Received: unit_axes={unit_axes!r}, scope={scope!r}"
+            )
+        self.unit_axes = None if unit_axes is None else dict(unit_axes)
+
+    def group(
+        self,
+        variables: Sequence[Any],
+        unit_axes: Mapping[str, Sequence[int]] | None = None,
+    ) -> Groups:
+        # What the user says comes before what the model's layers say.
+        overrides = {**(self.unit_axes or {}), **(unit_axes or {})}
+        overrides.update(self.unit_axes or {})
+        return super().group(variables, overrides)
+
+    def decide(self, measured: Measured, state: State) -> tuple[Tensor, State]:
+        clip_factor = ops.cast(value_at(self.clip_factor, measured.step), "float32")
+        weight_norms = ops.maximum(measured.weight_norms(), self.epsilon)
+        return clip_factor * weight_norms, state
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "clip_factor": serialize(self.clip_factor),
+            "epsilon": self.epsilon,
+            "unit_axes": self.unit_axes,
+            **super().get_config(),
+        }

@@ -1,0 +1,126 @@
+"""A clipper's memory, as variables of the optimizer that uses it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from warnings import warn
+
+import numpy as np
+from keras import ops
+
+from keras_gradclip._keras import KerasSaveable
+from keras_gradclip.clippers import Clipper, Record
+
+
+class ClipState(KerasSaveable):
+    """The clipper's arrays and a log of the last steps.
+
+    All of it is variables of the optimizer, so that every way of saving,
+    sharding, donating and rolling back an optimizer covers it. In `.keras`
+    and `.weights.h5` files it has a group of its own, beside the
+    optimizer's, under the variables' names: so a file of the plain
+    optimizer loads into the clipped one, and the other way round.
+
+    Args:
+        optimizer: The optimizer, just built; its variables come first.
+        clipper: The clipper.
+        variables: The variables that the optimizer was built with.
+        unit_axes: Axes that a model knows for its variables' units.
+    """
+
+    LOG_NUMBERS = 65536
+    """How many numbers the log holds: its length depends on the groups."""
+
+    def __init__(
+        self,
+        optimizer: Any,
+        clipper: Clipper,
+        variables: Sequence[Any],
+        unit_axes: Mapping[str, Sequence[int]] | None = None,
+    ):
+        self.clipper = clipper
+        self.groups = clipper.group(variables, unit_axes)
+        self.state = {
+            name: _add_variable(optimizer, name, value)
+            for name, value in clipper.initial_state(self.groups).items()
+        }
+        numbers_per_step = len(Record._fields) * len(self.groups)
+        self.log_length = int(np.clip(self.LOG_NUMBERS // numbers_per_step, 64, 1024))
+        shape = (self.log_length, len(Record._fields), len(self.groups))
+        self.log = _add_variable(optimizer, "log", np.zeros(shape, "float32"))
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """All variables by name."""
+        return {**self.state, "log": self.log}
+
+    def clip(
+        self, gradients: Sequence[Any], weights: Sequence[Any], step: Any
+    ) -> list[Any]:
+        """Clips one update's gradients and moves the state on."""
+        clipped, state, record = self.clipper.clip(
+            gradients, weights, self.state, step, self.groups
+        )
+        for name, value in state.items():
+            self.state[name].assign(value)
+        row = ops.mod(ops.cast(step, "int32"), self.log_length)
+        entry = ops.expand_dims(ops.stack(record, axis=0), 0)
+        log = ops.convert_to_tensor(self.log)
+        self.log.assign(ops.slice_update(log, (row, 0, 0), entry))
+        return clipped
+
+    def history(self, since: int, until: int) -> dict[str, np.ndarray]:
+        """Returns what the log holds of the steps in `[since, until)`."""
+        steps = np.arange(max(since, until - self.log_length, 0), until)
+        rows = ops.convert_to_numpy(self.log)[steps % self.log_length]
+        return {
+            "step": steps,
+            "norm": rows[:, 0],
+            "threshold": rows[:, 1],
+            "scale": rows[:, 2],
+        }
+
+    # Saving, as Keras calls it.
+
+    def _obj_type(self) -> str:
+        return "Optimizer"
+
+    def save_own_variables(self, store: Any) -> None:
+        for name, variable in self.variables.items():
+            store[name] = variable.numpy()
+
+    def load_own_variables(self, store: Any) -> None:
+        # All or nothing: half a history is worse than none.
+        names = set(store.keys())
+        if names != set(self.variables):
+            found = f"it has {sorted(names)}" if names else "it has none"
+            warn(
+                "The clipping history starts afresh: the file was saved with "
+                f"another clipper or with none ({found}, not "
+                f"{sorted(self.variables)}).",
+                stacklevel=2,
+            )
+            return
+        values = {name: np.asarray(store[name]) for name in names}
+        for name, variable in self.variables.items():
+            if values[name].shape != tuple(variable.shape):
+                warn(
+                    "The clipping history starts afresh: in the file "
+                    f"`{name}` has the shape {values[name].shape}, not "
+                    f"{tuple(variable.shape)}; was it saved with another "
+                    "window or other groups?",
+                    stacklevel=2,
+                )
+                return
+        for name, variable in self.variables.items():
+            variable.assign(values[name])
+
+
+def _add_variable(optimizer: Any, name: str, value: np.ndarray) -> Any:
+    return optimizer.add_variable(
+        shape=value.shape,
+        initializer=lambda shape, dtype: ops.convert_to_tensor(value, dtype),
+        dtype=str(value.dtype),
+        # Each replica computes the same from the same summed gradient.
+        aggregation="only_first_replica",
+        name=f"clip_{name}",
+    )

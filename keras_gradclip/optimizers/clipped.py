@@ -1,0 +1,123 @@
+"""Clipping for an optimizer that exists already, of any class."""
+
+from typing import Any
+
+import keras
+
+from keras_gradclip.optimizers.clipping_mixin import ClippingMixin
+from keras_gradclip.optimizers.keras_optimizers import TWINS
+
+
+def clipped(optimizer: Any, clipper: Any = "autoclip") -> Any:
+    """Gives an optimizer a clipper, and returns it.
+
+    Use it for an optimizer of your own, or one that some function returned.
+    The instance keeps its hyper-parameters and everything set on it, such
+    as `exclude_from_weight_decay`; only its class changes, to a subclass. A
+    `LossScaleOptimizer` gets the clipper inside, where gradients are
+    unscaled.
+
+    Args:
+        optimizer: A Keras optimizer that has not been built, or the name of
+            one such as `"adam"`.
+        clipper: A `Clipper`, the name of one, or a config. Defaults to
+            `"autoclip"`.
+
+    Returns:
+        The same object, now a `ClippingMixin` (or holding one).
+
+    Raises:
+        ValueError: If the optimizer is built or has a clipper, if it is a
+            `MultiOptimizer`, or if it has `clipnorm`, `clipvalue` or
+            `global_clipnorm` set.
+
+    Example:
+
+    ```python
+    optimizer = clipped(keras.optimizers.Adam(1e-3), AutoClip(percentile=10))
+    model.compile(optimizer, loss="mse")
+    ```
+    """
+    if isinstance(optimizer, str):
+        optimizer = keras.optimizers.get(optimizer)
+    if not isinstance(optimizer, keras.optimizers.Optimizer):
+        raise ValueError(
+            "`optimizer` must be a Keras optimizer or the name of one. "
+            f"Received: optimizer={optimizer!r}"
+        )
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        clipped(optimizer.inner_optimizer, clipper)
+        return optimizer
+    if optimizer.built:
+        raise ValueError(
+            "`optimizer` must not be built yet: the clipper's state is made "
+            f"in `build`. Received: optimizer={optimizer!r}"
+        )
+    if getattr(optimizer, "clipper", None) is not None:
+        raise ValueError(
+            "`optimizer` must not have a clipper yet. "
+            f"Received: optimizer.clipper={optimizer.clipper!r}"
+        )
+    before = optimizer.__class__
+    if not isinstance(optimizer, ClippingMixin):
+        optimizer.__class__ = TWINS.get(before) or _subclass(before)
+    try:
+        optimizer.set_clipper(clipper)
+    except ValueError:
+        optimizer.__class__ = before
+        raise
+    return optimizer
+
+
+def find_clipped(optimizer: Any) -> Any | None:
+    """Returns the clipped optimizer in `optimizer`, itself or inside it."""
+    if getattr(optimizer, "clipper", None) is not None:
+        return optimizer
+    inner = getattr(optimizer, "inner_optimizer", None)
+    return None if inner is None else find_clipped(inner)
+
+
+_register = keras.saving.register_keras_serializable(
+    package="keras_gradclip", name="Clipped"
+)
+
+
+@_register
+class ClippedOptimizer(ClippingMixin):
+    """What `clipped` makes of an optimizer that has no named twin.
+
+    Its config holds the optimizer's own class, which must be registered
+    with Keras, as for any saved custom class.
+    """
+
+    def get_config(self) -> dict[str, Any]:
+        base_class = type(self).__mro__[3]
+        config = super().get_config()
+        clipper = config.pop("clipper")
+        registered = keras.saving.get_registered_name(base_class)
+        optimizer = {
+            "module": base_class.__module__ if registered == base_class.__name__ else None,
+            "class_name": base_class.__name__,
+            "config": config,
+            "registered_name": registered,
+        }
+        return {"optimizer": optimizer, "clipper": clipper}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        optimizer = keras.saving.deserialize_keras_object(
+            config["optimizer"], custom_objects=custom_objects
+        )
+        return clipped(optimizer, config["clipper"])
+
+
+_subclasses: dict[type, type] = {}
+
+
+def _subclass(base: type) -> type:
+    """Makes the clipped subclass of an optimizer class, once for each."""
+    if base not in _subclasses:
+        name = f"Clipped{base.__name__}"
+        cls = type(name, (ClippedOptimizer, base), {"__doc__": base.__doc__})
+        _subclasses[base] = _register(cls)
+    return _subclasses[base]

@@ -1,0 +1,243 @@
+"""The one place where clipping hooks into Keras."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_gradclip import clippers
+from keras_gradclip._keras import BACKEND, KerasSaveable, bypasses_hook, check_hooks
+from keras_gradclip.clippers import Clipper
+from keras_gradclip.optimizers.clip_state import ClipState
+
+
+class ClippingMixin:
+    """Gives a Keras optimizer class the argument `clipper`.
+
+    Use it to make a clipped version of your own optimizer class; for those
+    of Keras there are named ones, such as `keras_gradclip.optimizers.Adam`,
+    and for an instance there is `clipped`. It must come first:
+
+    ```python
+    @keras.saving.register_keras_serializable(package="my_package")
+    class MyClippedOptimizer(ClippingMixin, MyOptimizer):
+        pass
+
+    optimizer = MyClippedOptimizer(1e-3, clipper=AutoClip())
+    ```
+
+    What is clipped is the gradient that will be applied: unscaled, averaged
+    over accumulation steps, and summed over replicas. The clipper's state is
+    part of `optimizer.variables`.
+
+    Args:
+        *args: The optimizer's own arguments.
+        clipper: A `Clipper`, the name of one such as `"autoclip"`, a config,
+            or `None` for no clipping. Defaults to `None`.
+        **kwargs: The optimizer's own arguments.
+
+    Raises:
+        ValueError: If a clipper is given together with `clipnorm`,
+            `clipvalue` or `global_clipnorm`, or for a `MultiOptimizer`.
+    """
+
+    clipper: Clipper | None
+    clip_state: ClipState | None
+
+    def __init__(self, *args: Any, clipper: Any = None, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.set_clipper(clipper)
+
+    def set_clipper(self, clipper: Any) -> None:
+        """Sets the clipper; to be called before the optimizer is built."""
+        clipper = clippers.get(clipper)
+        if clipper is not None:
+            _check_fit(self, clipper)
+        self.clipper = clipper
+        self.clip_state = None
+        self._unit_axes_source: Callable[[], Any] | None = None
+
+    def set_unit_axes_source(
+        self, source: Callable[[], Mapping[str, Sequence[int]]]
+    ) -> None:
+        """Sets the function that `build` asks for the model's unit axes."""
+        self._unit_axes_source = source
+
+    def build(self, variables: Sequence[Any]) -> None:
+        if self.built:
+            return
+        super().build(variables)
+        if self.clipper is None:
+            return
+        _check_accumulation(self)
+        source = self._unit_axes_source
+        axes = source() if source is not None else None
+        self.clip_state = ClipState(self, self.clipper, variables, axes)
+
+    def apply(self, grads: Any, trainable_variables: Any = None) -> Any:
+        self._hook_called = False
+        result = super().apply(grads, trainable_variables)
+        # An accumulation step that updates nothing does not clip either.
+        may_rest = self.gradient_accumulation_steps or len(grads) == 0
+        if self.clipper is not None and not self._hook_called and not may_rest:
+            raise RuntimeError(
+                f"{type(self).__name__}.apply did not pass its gradients on "
+                "to Keras's update step, so that they were not clipped. Call "
+                "`super().apply(...)` in it."
+            )
+        return result
+
+    if BACKEND == "tensorflow":
+
+        def _all_reduce_sum_gradients(self, grads_and_vars: Any) -> Any:
+            summed = super()._all_reduce_sum_gradients(grads_and_vars)
+            gradients, variables = zip(*summed)
+            return list(zip(self._clip(gradients, variables), variables))
+
+    else:
+
+        def _backend_update_step(
+            self, grads: Any, trainable_variables: Any, learning_rate: Any
+        ) -> None:
+            clipped = self._clip(grads, trainable_variables)
+            super()._backend_update_step(clipped, trainable_variables, learning_rate)
+
+    def _clip(self, gradients: Sequence[Any], variables: Sequence[Any]) -> list[Any]:
+        self._hook_called = True
+        if self.clip_state is None:
+            return list(gradients)
+        # Keras leaves out variables without a gradient, so positions shift.
+        positions = [self._get_variable_index(v) for v in variables]
+        arranged: list[Any] = [None] * len(self._trainable_variables)
+        for position, gradient in zip(positions, gradients):
+            arranged[position] = gradient
+        with _no_grad():
+            clipped = self.clip_state.clip(
+                arranged, self._trainable_variables, self.iterations
+            )
+        return [clipped[position] for position in positions]
+
+    def clip_history(self, since: int = 0) -> dict[str, np.ndarray]:
+        """Returns what clipping did in the last updates, for plots and logs.
+
+        Reads from the device; not meant for every step. The log holds the
+        last 1,024 updates, fewer (at least 64) if there are many groups.
+
+        Args:
+            since: Int. The first update of interest, counted from 0.
+
+        Returns:
+            A dict of NumPy arrays: `"step"`, shape `(steps,)`, the updates
+            that the log still holds; and `"norm"`, `"threshold"` and
+            `"scale"`, shape `(steps, groups)`. The groups' names are
+            `clip_groups`. In a step that was not finite a norm is NaN or
+            inf.
+        """
+        until = int(keras.ops.convert_to_numpy(self.iterations))
+        return _require_state(self).history(since, until)
+
+    @property
+    def clip_groups(self) -> tuple[str, ...]:
+        """The names of the groups, in the order of `clip_history`."""
+        return _require_state(self).groups.names
+
+    # Saving. A file holds the base optimizer's variables exactly as Keras
+    # writes them; the clip state writes its own beside them.
+
+    @property
+    def variables(self) -> list[Any]:
+        variables = super().variables
+        if getattr(self, "_only_base_variables", False):
+            own = {id(v) for v in self.clip_state.variables.values()}
+            return [v for v in variables if id(v) not in own]
+        return variables
+
+    def save_own_variables(self, store: Any) -> None:
+        with _only_base_variables(self):
+            super().save_own_variables(store)
+
+    def load_own_variables(self, store: Any) -> None:
+        with _only_base_variables(self):
+            super().load_own_variables(store)
+
+    def get_config(self) -> dict[str, Any]:
+        serialize = keras.saving.serialize_keras_object
+        clipper = None if self.clipper is None else serialize(self.clipper)
+        return {**super().get_config(), "clipper": clipper}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        with keras.saving.custom_object_scope(custom_objects or {}):
+            clipper = clippers.get(config.get("clipper"))
+        # Keras changes the dict that it is given.
+        config = {**config, "clipper": clipper}
+        return super().from_config(config, custom_objects)
+
+    def __reduce__(self) -> Any:
+        # A class made at run time cannot be found by name, which pickling
+        # Keras's own classmethod would need.
+        _, arguments = super().__reduce__()
+        return KerasSaveable._unpickle_model, arguments
+
+
+@contextmanager
+def _only_base_variables(optimizer: Any) -> Iterator[None]:
+    optimizer._only_base_variables = optimizer.clip_state is not None
+    try:
+        yield
+    finally:
+        optimizer._only_base_variables = False
+
+
+def _require_state(optimizer: Any) -> ClipState:
+    if optimizer.clip_state is None:
+        missing = "no clipper" if optimizer.clipper is None else "not been built"
+        raise ValueError(
+            f"The optimizer must be built and have a clipper; '{optimizer.name}' "
+            f"has {missing}."
+        )
+    return optimizer.clip_state
+
+
+def _check_fit(optimizer: Any, clipper: Clipper) -> None:
+    """Raises `ValueError` if the two do not go together."""
+    check_hooks(type(optimizer))
+    for name in ("clipnorm", "clipvalue", "global_clipnorm"):
+        if getattr(optimizer, name) is not None:
+            raise ValueError(
+                f"`clipper` and `{name}` must not be given together: the "
+                f"gradient would be clipped twice. Received: clipper={clipper!r}, "
+                f"{name}={getattr(optimizer, name)}"
+            )
+    if bypasses_hook(optimizer):
+        raise ValueError(
+            "`clipper` must be given to the members of a MultiOptimizer, not to "
+            f"the MultiOptimizer. Received: clipper={clipper!r}"
+        )
+
+
+def _check_accumulation(optimizer: Any) -> None:
+    """Raises where Keras cannot accumulate gradients over replicas."""
+    if BACKEND != "tensorflow" or not optimizer.gradient_accumulation_steps:
+        return
+    import tensorflow as tf
+
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    if replicas > 1:
+        raise ValueError(
+            "`gradient_accumulation_steps` must be None on several replicas: "
+            "Keras cannot accumulate under a tf.distribute strategy "
+            "(keras-team/keras issue 20582). Received: gradient_accumulation_"
+            f"steps={optimizer.gradient_accumulation_steps}, replicas={replicas}"
+        )
+
+
+def _no_grad() -> Any:
+    """torch would record what depends on weights, as AGC's threshold does."""
+    if BACKEND != "torch":
+        return nullcontext()
+    import torch
+
+    return torch.no_grad()

@@ -1,0 +1,134 @@
+"""Keras's optimizers, each with the argument `clipper`."""
+
+import inspect
+from typing import Any
+
+import keras
+
+from keras_gradclip.optimizers.clipping_mixin import ClippingMixin
+
+_EXAMPLE = """
+
+    Takes every argument of `keras.optimizers.{name}`, and `clipper` besides:
+    a `keras_gradclip.Clipper`, the name of one such as `"autoclip"`, or
+    `None` for no clipping, which is the default. It is a
+    `keras.optimizers.{name}` in every other respect. The arguments
+    `clipnorm`, `clipvalue` and `global_clipnorm` exclude a clipper.
+
+    Example:
+
+    ```python
+    optimizer = keras_gradclip.optimizers.{name}(clipper="autoclip")
+    model.compile(optimizer, loss="mse")
+    ```
+    """
+
+
+def _base(name: str) -> Any:
+    """Returns the class that Keras makes an instance of for `name`.
+
+    On torch that is a faster subclass, which `__new__` picks. `__init__` is
+    not called: it would make variables, and with them start the backend.
+    """
+    public = getattr(keras.optimizers, name)
+    return type(public.__new__(public))
+
+
+def _twin(cls: type) -> type:
+    """Completes a twin: docstring, signature, registration."""
+    parameter = inspect.Parameter(
+        "clipper", inspect.Parameter.KEYWORD_ONLY, default=None
+    )
+    base = inspect.signature(getattr(keras.optimizers, cls.__name__).__init__)
+    parameters = list(base.parameters.values())
+    position = len(parameters) - any(p.kind is p.VAR_KEYWORD for p in parameters)
+    parameters.insert(position, parameter)
+    # The first is `self`, which a class's signature does not show.
+    cls.__signature__ = inspect.Signature(parameters[1:])  # type: ignore[attr-defined]
+    cls.__doc__ = (cls.__doc__ or "") + _EXAMPLE.format(name=cls.__name__)
+    register = keras.saving.register_keras_serializable(package="keras_gradclip")
+    return register(cls)
+
+
+@_twin
+class SGD(ClippingMixin, _base("SGD")):
+    """Gradient descent, with or without momentum, with adaptive clipping."""
+
+
+@_twin
+class Adam(ClippingMixin, _base("Adam")):
+    """Adam with adaptive gradient clipping."""
+
+
+@_twin
+class AdamW(ClippingMixin, _base("AdamW")):
+    """Adam with decoupled weight decay and adaptive gradient clipping."""
+
+
+@_twin
+class RMSprop(ClippingMixin, _base("RMSprop")):
+    """RMSprop with adaptive gradient clipping."""
+
+
+@_twin
+class Adadelta(ClippingMixin, _base("Adadelta")):
+    """Adadelta with adaptive gradient clipping."""
+
+
+@_twin
+class Adagrad(ClippingMixin, _base("Adagrad")):
+    """Adagrad with adaptive gradient clipping."""
+
+
+@_twin
+class Adamax(ClippingMixin, _base("Adamax")):
+    """Adamax with adaptive gradient clipping."""
+
+
+@_twin
+class Adafactor(ClippingMixin, _base("Adafactor")):
+    """Adafactor with adaptive gradient clipping."""
+
+
+@_twin
+class Nadam(ClippingMixin, _base("Nadam")):
+    """Nadam with adaptive gradient clipping."""
+
+
+@_twin
+class Ftrl(ClippingMixin, _base("Ftrl")):
+    """FTRL with adaptive gradient clipping."""
+
+
+@_twin
+class Lion(ClippingMixin, _base("Lion")):
+    """Lion with adaptive gradient clipping."""
+
+
+@_twin
+class Lamb(ClippingMixin, _base("Lamb")):
+    """LAMB with adaptive gradient clipping."""
+
+
+@_twin
+class Muon(ClippingMixin, _base("Muon")):
+    """Muon with adaptive gradient clipping."""
+
+
+# Not yet in the oldest Keras that the package supports.
+if hasattr(keras.optimizers, "ScheduleFreeAdamW"):
+
+    @_twin
+    class ScheduleFreeAdamW(ClippingMixin, _base("ScheduleFreeAdamW")):
+        """Schedule-free AdamW with adaptive gradient clipping."""
+
+
+__all__ = [
+    name
+    for name, cls in list(globals().items())
+    if isinstance(cls, type) and ClippingMixin in cls.__bases__
+]
+
+# `clipped` looks up what to make of an instance: its class is the one that
+# comes after the mixin.
+TWINS: dict[type, type] = {globals()[name].__bases__[1]: globals()[name] for name in __all__}

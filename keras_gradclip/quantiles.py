@@ -1,0 +1,189 @@
+"""Running percentiles of positive numbers, many groups side by side.
+
+Two histories with the same three methods. `WindowHistory` keeps the last N
+values of each group in time order and in sorted order: exact, and one pass
+over N numbers per step instead of a sort. `WholeHistory` counts all values
+in buckets whose edges are 1 % apart: constant memory and time however long
+training runs. Both are pure functions of their state, a dict of arrays,
+and of static shape, so they run under XLA.
+"""
+
+from typing import Any, Protocol
+
+import numpy as np
+from keras import ops
+
+from keras_gradclip._keras import BACKEND
+
+Tensor = Any
+State = dict[str, Any]
+
+# TensorFlow keeps int32 variables in host memory even on a GPU.
+COUNT_DTYPE = "int64" if BACKEND == "tensorflow" else "int32"
+
+
+class History(Protocol):
+    """What `AutoClip` needs of a history."""
+
+    def initial_state(self, groups: int) -> State:
+        """Returns the empty history of `groups` groups, as NumPy arrays."""
+
+    def add(self, state: State, values: Tensor, observed: Tensor) -> State:
+        """Adds one value to each group where `observed`, shape `(groups,)`."""
+
+    def quantile(self, state: State, q: Any) -> Tensor:
+        """Returns each group's quantile, `q` in [0, 1]; inf if it is empty."""
+
+
+class WindowHistory:
+    """The exact quantile of each group's last `window` values.
+
+    The sorted array is kept sorted: taking out the oldest value moves what
+    is above it down by one, putting in the newest moves what is above that
+    up by one. Both moves are one elementwise pass. With `s` sorted and
+    padded with inf,
+
+        without[k] = s[k] if s[k] < oldest else s[k + 1]
+        sorted[k]  = min(max(without[k - 1], newest), without[k])
+    """
+
+    def __init__(self, window: int):
+        self.window = window
+
+    def initial_state(self, groups: int) -> State:
+        empty = np.full((groups, self.window), np.inf, "float32")
+        return {
+            "ring": empty,
+            "sorted": empty.copy(),
+            "count": np.zeros((groups,), COUNT_DTYPE),
+        }
+
+    def add(self, state: State, values: Tensor, observed: Tensor) -> State:
+        count = state["count"]
+        slot = ops.expand_dims(ops.mod(count, self.window), 1)
+        oldest = ops.take_along_axis(state["ring"], slot, axis=1)
+        # Replacing the oldest value by itself changes nothing.
+        seen = ops.expand_dims(observed, 1)
+        newest = ops.where(seen, ops.expand_dims(values, 1), oldest)
+        slots = np.arange(self.window, dtype=COUNT_DTYPE)[None]
+        return {
+            "ring": ops.where(ops.equal(slots, slot), newest, state["ring"]),
+            "sorted": self._replace(state["sorted"], oldest, newest),
+            "count": count + ops.cast(observed, COUNT_DTYPE),
+        }
+
+    def _replace(self, ascending: Tensor, old: Tensor, new: Tensor) -> Tensor:
+        below = _shift(ascending, 1, -np.inf)
+        above = _shift(ascending, -1, np.inf)
+        without_below = ops.where(below < old, below, ascending)
+        without = ops.where(ascending < old, ascending, above)
+        return ops.minimum(ops.maximum(without_below, new), without)
+
+    def quantile(self, state: State, q: Any) -> Tensor:
+        count = ops.minimum(state["count"], self.window)
+        low, high, fraction = _ranks(count, q)
+        both = ops.stack([low, high], axis=1)
+        values = ops.take_along_axis(state["sorted"], both, axis=1)
+        return _interpolate(values, fraction, count)
+
+
+class WholeHistory:
+    """The quantile of all values so far, never low and at most 1 % high.
+
+    A log-bucket sketch in the way of DDSketch (Masson, Rim and Lee 2019,
+    arXiv 1908.10693): `counts[k]` says how many values were at most
+    `edges[k]`, and the edges are a factor of 1.01 apart from 1e-10 to 1e10.
+    The value of a given rank is read off as the edge of its bucket, or the
+    largest value seen if that is smaller: hence exact for the first value
+    and for `q = 1`. Values outside the range count as the range's end below
+    and as the largest value above.
+    """
+
+    relative_error = 0.01
+    smallest, largest = 1e-10, 1e10
+
+    def __init__(self) -> None:
+        decades = np.log(self.largest / self.smallest)
+        buckets = int(np.ceil(decades / np.log1p(self.relative_error)))
+        edges = np.geomspace(self.smallest, self.largest, buckets + 1)
+        # Whatever is finite is at most the last edge, so that every value
+        # is counted, and an unobserved one, inf, is not.
+        edges = np.append(edges, np.finfo("float32").max)
+        self.edges = edges.astype("float32")
+
+    def initial_state(self, groups: int) -> State:
+        return {
+            "counts": np.zeros((groups, len(self.edges)), COUNT_DTYPE),
+            "largest": np.zeros((groups,), "float32"),
+        }
+
+    def add(self, state: State, values: Tensor, observed: Tensor) -> State:
+        values = ops.where(observed, values, np.inf)
+        at_most = ops.less_equal(ops.expand_dims(values, 1), self.edges[None])
+        larger = ops.where(observed, values, 0.0)
+        return {
+            "counts": state["counts"] + ops.cast(at_most, COUNT_DTYPE),
+            "largest": ops.maximum(state["largest"], larger),
+        }
+
+    def quantile(self, state: State, q: Any) -> Tensor:
+        counts = state["counts"]
+        count = counts[:, -1]
+        low, high, fraction = _ranks(count, q)
+        buckets = _count_at_most(counts, ops.stack([low, high], axis=1))
+        values = ops.minimum(
+            ops.take(self.edges, buckets), ops.expand_dims(state["largest"], 1)
+        )
+        return _interpolate(values, fraction, count)
+
+
+def _ranks(count: Tensor, q: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """Splits the rank `q * (count - 1)` as `numpy.quantile` does.
+
+    Returns the ranks below and above it, and its fractional part.
+    """
+    last = ops.maximum(count - 1, 0)
+    rank = q * ops.cast(last, "float32")
+    low = ops.floor(rank)
+    low_index = ops.cast(low, COUNT_DTYPE)
+    return low_index, ops.minimum(low_index + 1, last), rank - low
+
+
+def _interpolate(values: Tensor, fraction: Tensor, count: Tensor) -> Tensor:
+    low, high = values[:, 0], values[:, 1]
+    # An empty history has no bound, and inf - inf would be NaN.
+    return ops.where(count > 0, low + fraction * (high - low), np.inf)
+
+
+def _shift(values: Tensor, by: int, fill: float) -> Tensor:
+    """Moves the columns of `values` by one, right (1) or left (-1).
+
+    A pad and a slice: XLA fuses and vectorizes these, a concatenation not.
+    """
+    if by == 1:
+        return ops.pad(values, ((0, 0), (1, 0)), constant_values=fill)[:, :-1]
+    return ops.pad(values, ((0, 0), (0, 1)), constant_values=fill)[:, 1:]
+
+
+def _count_at_most(ascending: Tensor, values: Tensor) -> Tensor:
+    """Counts the entries of each row of `ascending` that are <= `values`.
+
+    Args:
+        ascending: Shape `(groups, n)`.
+        values: Shape `(groups, m)`.
+
+    Returns:
+        Shape `(groups, m)`. `ops.searchsorted` takes one row only.
+    """
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        return tf.searchsorted(ascending, values, side="right")
+    if BACKEND == "torch":
+        import torch
+
+        return torch.searchsorted(ascending, values, right=True)
+    import jax
+
+    search = jax.vmap(lambda row, v: jax.numpy.searchsorted(row, v, side="right"))
+    return search(ascending, values)
