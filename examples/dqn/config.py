@@ -1,0 +1,250 @@
+"""Every knob of the example, what it means, and the values it accepts."""
+
+import contextlib
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+
+class ConfigError(ValueError):
+    """A setting that cannot work, told in one line: what, rule, received."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Train a DQN with adaptive gradient clipping."""
+
+    env_id: str = "CartPole-v1"
+    """Gymnasium environment with a flat Box observation and Discrete actions."""
+
+    seed: int = 0
+    """Seed of weights, exploration, replay and environments. At least 0."""
+
+    total_steps: int = 50_000
+    """Environment steps to train for. At least 1."""
+
+    num_envs: int = 1
+    """Environments stepped side by side. At least 1."""
+
+    learning_starts: int = 1_000
+    """Environment steps taken before the first update. At least 1."""
+
+    train_every: int = 256
+    """Environment steps between two blocks of updates. At least 1."""
+
+    updates_per_train: int = 128
+    """Gradient steps in one block, which is one compiled call. At least 1."""
+
+    batch_size: int = 64
+    """Transitions per gradient step, over all replicas together. At least 1."""
+
+    replay_size: int = 50_000
+    """Transitions kept; the oldest leave first. At least batch_size."""
+
+    gamma: float = 0.99
+    """Discount per environment step. In [0, 1]."""
+
+    double: bool = True
+    """Double DQN: the online network selects the next action and the target
+    network values it."""
+
+    hidden_sizes: tuple[int, ...] = (256, 256)
+    """Units of each hidden layer. Each at least 1."""
+
+    huber_delta: float = 1.0
+    """TD error at which the Huber loss turns from square to linear. Above 0."""
+
+    target_period: int = 128
+    """Gradient steps between two moves of the target network. At least 1."""
+
+    target_rate: float = 1.0
+    """Share of the online weights in each move of the target network: 1 copies
+    them (hard update); 0.005 with target_period 1 is the usual soft update.
+    In (0, 1]."""
+
+    epsilon_schedule: Literal["linear", "exponential", "piecewise"] = "linear"
+    """How the share of random actions falls from epsilon_start to epsilon_end
+    over the first epsilon_fraction of the run, or along epsilon_points."""
+
+    epsilon_start: float = 1.0
+    """Share of random actions at step 0. In [0, 1]."""
+
+    epsilon_end: float = 0.04
+    """Share of random actions after the decay. In [0, 1]."""
+
+    epsilon_fraction: float = 0.16
+    """Part of total_steps that the decay takes. In (0, 1]."""
+
+    epsilon_points: tuple[tuple[int, float], ...] = (
+        (0, 1.0),
+        (5_000, 0.1),
+        (25_000, 0.02),
+    )
+    """(step, epsilon) corners of the piecewise schedule, joined by straight
+    lines. Steps rise; epsilons in [0, 1]."""
+
+    learning_rate: float = 1e-3
+    """Adam's step size at the first update. Above 0."""
+
+    learning_rate_end: float = 1e-3
+    """Adam's step size at the last update; a straight line leads there.
+    At least 0."""
+
+    adam_epsilon: float = 1e-8
+    """Adam's guard against division by zero. Above 0."""
+
+    clipper: Literal[
+        "none", "norm", "value", "autoclip", "agc", "zclip", "adagc", "quantile"
+    ] = "autoclip"
+    """Rule that bounds the gradients; each has its number below, or else the
+    package's default."""
+
+    clip_percentile: float = 10.0
+    """Percentile of the norms seen so far that bounds the next one, for
+    autoclip. In (0, 100]."""
+
+    clip_window: int | None = None
+    """Updates that autoclip remembers; None remembers all. At least 1."""
+
+    clip_norm: float = 10.0
+    """Largest norm, for norm. Above 0."""
+
+    clip_value: float = 1.0
+    """Largest absolute gradient entry, for value. Above 0."""
+
+    clip_scope: Literal["global", "layer", "variable", "unit"] | None = None
+    """Which gradients share one norm and one threshold; None leaves it to the
+    rule. Unit is for agc."""
+
+    strategy: Literal["auto", "default", "one_device", "mirrored"] = "auto"
+    """Where to train: auto takes all GPUs if there are several, else the one
+    GPU, else the CPU; default is tf.distribute's own default."""
+
+    logical_devices: int = 1
+    """CPU devices to split this machine into, so that mirrored can be tried
+    without GPUs. At least 1."""
+
+    threads: int = 1
+    """CPU threads within one operation; small networks want 1. At least 1."""
+
+    eval_every: int = 5_000
+    """Environment steps between two greedy evaluations. At least 1."""
+
+    eval_episodes: int = 10
+    """Episodes of each evaluation during training. At least 1."""
+
+    final_episodes: int = 100
+    """Greedy episodes behind the final score. At least 1."""
+
+    run_folder: Path | None = None
+    """New or empty folder for metrics.csv, TensorBoard events, the checkpoint
+    and the plot. None makes one under runs/, named after environment, seed
+    and time."""
+
+    def __post_init__(self) -> None:
+        _check_numbers(self)
+        _check_epsilon_points(self.epsilon_points)
+        _check_together(self)
+
+
+AT_LEAST_ONE = (
+    "total_steps num_envs learning_starts train_every updates_per_train "
+    "batch_size replay_size target_period logical_devices threads eval_every "
+    "eval_episodes final_episodes"
+).split()
+ABOVE_ZERO = "huber_delta learning_rate adam_epsilon clip_norm clip_value".split()
+UNIT_INTERVAL = "gamma epsilon_start epsilon_end".split()
+
+
+def _check_numbers(config: Config) -> None:
+    """Holds each number against its own range."""
+
+    def require(names: Sequence[str], rule: str, accepts) -> None:
+        for name in names:
+            value = getattr(config, name)
+            # NaN fails every comparison, so it never slips through here.
+            if not (math.isfinite(value) and accepts(value)):
+                raise ConfigError(f"{name} must be {rule}. Received: {name}={value}")
+
+    require(AT_LEAST_ONE, "at least 1", lambda value: value >= 1)
+    require(ABOVE_ZERO, "above 0", lambda value: value > 0)
+    require(UNIT_INTERVAL, "in [0, 1]", lambda value: 0 <= value <= 1)
+    require(["seed", "learning_rate_end"], "at least 0", lambda value: value >= 0)
+    require(
+        ["target_rate", "epsilon_fraction"], "in (0, 1]", lambda value: 0 < value <= 1
+    )
+    require(["clip_percentile"], "in (0, 100]", lambda value: 0 < value <= 100)
+    if config.clip_window is not None:
+        require(["clip_window"], "None or at least 1", lambda value: value >= 1)
+    if not config.hidden_sizes or min(config.hidden_sizes) < 1:
+        raise ConfigError(
+            "hidden_sizes must name one or more layers of at least 1 unit. "
+            f"Received: hidden_sizes={config.hidden_sizes}"
+        )
+
+
+def _check_epsilon_points(points: Sequence[tuple[int, float]]) -> None:
+    steps = [step for step, _ in points]
+    rising = all(before < after for before, after in zip(steps, steps[1:]))
+    if not points or not rising or steps[0] < 0:
+        raise ConfigError(
+            "epsilon_points must have one or more steps that start at 0 or later "
+            f"and rise. Received: epsilon_points={tuple(points)}"
+        )
+    if not all(0 <= epsilon <= 1 for _, epsilon in points):
+        raise ConfigError(
+            "epsilon_points must have epsilons in [0, 1]. "
+            f"Received: epsilon_points={tuple(points)}"
+        )
+
+
+def _check_together(config: Config) -> None:
+    """Holds numbers against each other."""
+    if config.replay_size < config.batch_size:
+        raise ConfigError(
+            f"replay_size must be at least batch_size={config.batch_size}. "
+            f"Received: replay_size={config.replay_size}"
+        )
+    if config.epsilon_schedule == "exponential" and not (
+        config.epsilon_start > 0 and config.epsilon_end > 0
+    ):
+        raise ConfigError(
+            "epsilon_start and epsilon_end must be above 0 for the exponential "
+            f"schedule. Received: epsilon_start={config.epsilon_start}, "
+            f"epsilon_end={config.epsilon_end}"
+        )
+
+
+def parse_arguments(arguments: Sequence[str] | None = None) -> Config:
+    """Makes a `Config` out of command line arguments.
+
+    Args:
+        arguments: Words of the command line. None reads `sys.argv`.
+
+    Raises:
+        ConfigError: If an argument is unknown, malformed or out of range.
+    """
+    import tyro
+
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return tyro.cli(Config, prog="python -m examples.dqn.train", args=arguments)
+    except SystemExit as stop:
+        if not stop.code:  # --help
+            raise
+        raise ConfigError(_one_line(complaint.getvalue())) from None
+
+
+def _one_line(box: str) -> str:
+    """Boils tyro's framed error down to its first paragraph on one line."""
+    words: list[str] = []
+    for line in box.splitlines()[1:]:
+        line = line.strip("│ ")
+        if line.startswith(("─", "╰")):
+            break
+        words += line.split()
+    return " ".join(words).removeprefix("Error parsing Config: ")

@@ -1,0 +1,48 @@
+"""How good the greedy policy is, on environments of its own."""
+
+import numpy as np
+
+from examples.dqn.envs import make_env
+from examples.dqn.policy import NumpyPolicy
+
+# Far beyond any time limit in Gymnasium; an environment without one would
+# otherwise keep a good policy here for ever.
+MAX_STEPS = 100_000
+
+
+def evaluate(
+    policy: NumpyPolicy, env_id: str, episodes: int, seed: int
+) -> np.ndarray:
+    """Plays episodes side by side, without exploration.
+
+    Each episode has its own environment, so that short episodes cannot crowd
+    out long ones, as they do where the first `episodes` to finish are counted.
+
+    Args:
+        policy: What to play with.
+        env_id: What to play.
+        episodes: How many times.
+        seed: Episode `i` starts from `seed + i`.
+
+    Returns:
+        Undiscounted return of each episode, shape `(episodes,)`.
+    """
+    envs = [make_env(env_id) for _ in range(episodes)]
+    first_action = envs[0].action_space.start
+    returns = np.zeros(episodes)
+    observations = {
+        index: env.reset(seed=seed + index)[0] for index, env in enumerate(envs)
+    }
+    for _ in range(MAX_STEPS):
+        actions = policy.greedy(np.stack(list(observations.values())))
+        for index, action in zip(list(observations), actions + first_action):
+            observation, reward, terminated, truncated, _ = envs[index].step(action)
+            returns[index] += reward
+            observations[index] = observation
+            if terminated or truncated:
+                del observations[index]
+        if not observations:
+            break
+    for env in envs:
+        env.close()
+    return returns

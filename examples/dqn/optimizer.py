@@ -1,0 +1,68 @@
+"""Adam with the clipping rule that the configuration names."""
+
+import keras
+import numpy as np
+
+import keras_gradclip
+from examples.dqn.config import Config
+
+
+def make_optimizer(config: Config) -> keras.optimizers.Optimizer:
+    """Adam with its clipper inside."""
+    return keras_gradclip.optimizers.Adam(
+        _learning_rate(config),
+        epsilon=config.adam_epsilon,
+        clipper=make_clipper(config),
+    )
+
+
+def make_clipper(config: Config) -> keras_gradclip.Clipper | None:
+    """The clipper that the configuration names, None for none."""
+    if config.clipper == "none":
+        return None
+    rule, arguments = {
+        "norm": (keras_gradclip.ClipByNorm, {"max_norm": config.clip_norm}),
+        "value": (keras_gradclip.ClipByValue, {"value": config.clip_value}),
+        "autoclip": (
+            keras_gradclip.AutoClip,
+            {"percentile": config.clip_percentile, "window": config.clip_window},
+        ),
+        "agc": (keras_gradclip.AGC, {}),
+        "zclip": (keras_gradclip.ZClip, {}),
+        "adagc": (keras_gradclip.AdaGC, {}),
+        "quantile": (keras_gradclip.QuantileClip, {}),
+    }[config.clipper]
+    if config.clip_scope is not None:
+        arguments["scope"] = config.clip_scope
+    return rule(**arguments)
+
+
+def _learning_rate(config: Config) -> "float | keras.optimizers.schedules.LearningRateSchedule":
+    if config.learning_rate_end == config.learning_rate:
+        return config.learning_rate
+    cycles = (config.total_steps - config.learning_starts) // config.train_every
+    return keras.optimizers.schedules.PolynomialDecay(
+        config.learning_rate,
+        decay_steps=max(1, cycles * config.updates_per_train),
+        end_learning_rate=config.learning_rate_end,
+    )
+
+
+def clip_history(
+    optimizer: keras.optimizers.Optimizer, since: int
+) -> dict[str, np.ndarray]:
+    """What the clipper did in each update after the first `since`.
+
+    Returns:
+        "norm" and "threshold", the medians over the groups, and "clipped", the
+        share of groups scaled down; each of shape `(updates,)`. Empty without a
+        clipper.
+    """
+    if getattr(optimizer, "clipper", None) is None:
+        return {}
+    history = optimizer.clip_history(since=since)
+    return {
+        "norm": np.median(history["norm"], axis=1),
+        "threshold": np.median(history["threshold"], axis=1),
+        "clipped": (history["scale"] < 1).mean(axis=1),
+    }

@@ -1,0 +1,74 @@
+"""What the agent remembers: a ring of transitions, sampled uniformly."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Transitions(NamedTuple):
+    """A stack of steps; all fields share their leading axes."""
+
+    observations: np.ndarray
+    actions: np.ndarray
+    rewards: np.ndarray
+    # What the value of the next observation counts: gamma, and 0 where the
+    # episode terminated. A truncated episode goes on in truth, so it keeps gamma.
+    discounts: np.ndarray
+    next_observations: np.ndarray
+
+    @property
+    def steps(self) -> int:
+        """How many there are, along the first axis."""
+        return len(self.rewards)
+
+    def first(self, count: int) -> "Transitions":
+        """The first `count` steps."""
+        return Transitions(*(field[:count] for field in self))
+
+
+class Replay:
+    """Keeps the newest `size` transitions.
+
+    Args:
+        size: Transitions kept.
+        observation_shape: Shape of one observation.
+    """
+
+    def __init__(self, size: int, observation_shape: tuple[int, ...]):
+        self.size = size
+        self.count = 0
+        self._next = 0
+        self._ring = Transitions(
+            observations=np.zeros((size, *observation_shape), np.float32),
+            actions=np.zeros(size, np.int32),
+            rewards=np.zeros(size, np.float32),
+            discounts=np.zeros(size, np.float32),
+            next_observations=np.zeros((size, *observation_shape), np.float32),
+        )
+
+    def __len__(self) -> int:
+        return self.count
+
+    def add(self, transitions: Transitions) -> None:
+        """Appends transitions, over the oldest ones where the ring is full."""
+        added = transitions.steps
+        end = self._next + added
+        # A slice, wherever it serves, because index arrays cost three times more.
+        rows = slice(self._next, end)
+        if end > self.size:
+            rows = np.arange(self._next, end) % self.size
+        for ring, field in zip(self._ring, transitions):
+            ring[rows] = field
+        self._next = end % self.size
+        self.count = min(self.count + added, self.size)
+
+    def sample(
+        self, generator: np.random.Generator, updates: int, batch_size: int
+    ) -> Transitions:
+        """Draws batches for several updates at once, with replacement.
+
+        Returns:
+            Transitions with fields of shape `(updates, batch_size, ...)`.
+        """
+        rows = generator.integers(self.count, size=(updates, batch_size))
+        return Transitions(*(field[rows] for field in self._ring))

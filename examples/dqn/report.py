@@ -1,0 +1,116 @@
+"""What a run tells while it goes on: a CSV file, TensorBoard, a progress line."""
+
+import csv
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple, TextIO
+
+import tensorflow as tf
+
+
+class Row(NamedTuple):
+    """One line of metrics.csv; None where there is nothing to tell yet."""
+
+    step: int
+    """Environment steps so far."""
+    updates: int
+    """Gradient steps so far."""
+    episodes: int
+    """Finished episodes so far."""
+    epsilon: float
+    """Share of random actions."""
+    mean_return: float | None = None
+    """Mean undiscounted return of the last 20 finished episodes."""
+    loss: float | None = None
+    """Mean loss of the last block of updates."""
+    norm: float | None = None
+    """Median gradient norm of that block, before clipping."""
+    threshold: float | None = None
+    """Median clipping threshold of that block."""
+    clip_fraction: float | None = None
+    """Share of that block's updates whose gradient was scaled down."""
+    greedy_return: float | None = None
+    """Mean return of a greedy evaluation, where there was one."""
+
+
+class Report:
+    """Writes rows to `metrics.csv`, to TensorBoard and to the screen.
+
+    Args:
+        folder: Where the files go.
+        total_steps: Where the progress line ends.
+        stream: Where the progress line goes. None is standard output.
+    """
+
+    def __init__(self, folder: Path, total_steps: int, stream: TextIO | None = None):
+        self.rows: list[Row] = []
+        self._file = open(folder / "metrics.csv", "w", newline="")
+        self._csv = csv.writer(self._file)
+        self._csv.writerow(Row._fields)
+        self._events = tf.summary.create_file_writer(str(folder))
+        self._progress = Progress(total_steps, stream or sys.stdout)
+
+    def record(self, row: Row) -> None:
+        """Adds a row to the file, to TensorBoard and to the progress line."""
+        self.rows.append(row)
+        self._csv.writerow(["" if value is None else value for value in row])
+        with self._events.as_default(step=row.step):
+            for name, value in row._asdict().items():
+                if value is not None and name != "step":
+                    tf.summary.scalar(name, value)
+        self._progress.show(row)
+
+    def close(self) -> None:
+        """Ends the progress line and the files."""
+        self._progress.close()
+        self._events.close()
+        self._file.close()
+
+
+class Progress:
+    """One line that renews itself on a terminal; a line every tenth elsewhere."""
+
+    def __init__(self, total_steps: int, stream: TextIO):
+        self._total = total_steps
+        self._stream = stream
+        self._terminal = stream.isatty()
+        self._started = time.monotonic()
+        self._tenths = 0
+
+    def show(self, row: Row) -> None:
+        """Shows a row, if this is the time for it."""
+        if self._terminal:
+            columns = shutil.get_terminal_size().columns - 1
+            # Erases the rest of the line, where the last one was longer.
+            self._stream.write(f"\r{self.line(row)[:columns]}\x1b[K")
+            self._stream.flush()
+        elif row.step * 10 // self._total > self._tenths:
+            self._tenths = row.step * 10 // self._total
+            print(self.line(row), file=self._stream, flush=True)
+
+    def line(self, row: Row) -> str:
+        """The row in words."""
+        done = row.step / self._total
+        left = (time.monotonic() - self._started) * (1 - done) / done
+        parts = [
+            f"{row.step:>7,}/{self._total:,} {done:4.0%}",
+            f"{int(left) // 60}:{int(left) % 60:02d} left",
+            _part("return", row.mean_return, "5.1f"),
+            _part("epsilon", row.epsilon, ".2f"),
+            _part("loss", row.loss, ".4f"),
+            _part("norm", row.norm, ".3f"),
+            _part("threshold", row.threshold, ".3f"),
+            _part("clipped", row.clip_fraction, "4.0%"),
+        ]
+        return " | ".join(parts)
+
+    def close(self) -> None:
+        """Leaves the last state of the line standing."""
+        if self._terminal:
+            self._stream.write("\n")
+
+
+def _part(name: str, value: float | None, form: str) -> str:
+    return f"{name} {'-' if value is None else format(value, form)}"

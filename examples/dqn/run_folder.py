@@ -1,0 +1,31 @@
+"""Where a run leaves its files."""
+
+import time
+from pathlib import Path
+
+from examples.dqn.config import Config, ConfigError
+
+
+def make_run_folder(config: Config) -> Path:
+    """Creates the folder of a run.
+
+    Raises:
+        ConfigError: If it cannot be written, or holds another run.
+    """
+    name = f"{config.env_id.replace('/', '-')}-seed{config.seed}-{time.strftime('%Y%m%d-%H%M%S')}"
+    folder = config.run_folder or Path("runs") / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise ConfigError(
+                f"run_folder must be new or empty. Received: run_folder={folder}"
+            )
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ConfigError(
+            "run_folder must be a folder that can be written "
+            f"({error.strerror}). Received: run_folder={folder}"
+        ) from error
+    return folder

@@ -1,0 +1,56 @@
+"""How the share of random actions falls over the environment steps."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from examples.dqn.config import Config
+
+Schedule = Callable[[int], float]
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A straight line from `start` at step 0 to `end` at `steps`, then flat."""
+
+    start: float
+    end: float
+    steps: int
+
+    def __call__(self, step: int) -> float:
+        progress = min(step / self.steps, 1.0)
+        return self.start + progress * (self.end - self.start)
+
+
+@dataclass(frozen=True)
+class Exponential:
+    """The same factor at each step, from `start` to `end` at `steps`."""
+
+    start: float
+    end: float
+    steps: int
+
+    def __call__(self, step: int) -> float:
+        progress = min(step / self.steps, 1.0)
+        return self.start * (self.end / self.start) ** progress
+
+
+@dataclass(frozen=True)
+class Piecewise:
+    """Straight lines between (step, value) corners, flat outside them."""
+
+    points: Sequence[tuple[int, float]]
+
+    def __call__(self, step: int) -> float:
+        steps, values = zip(*self.points)
+        return float(np.interp(step, steps, values))
+
+
+def epsilon_schedule(config: Config) -> Schedule:
+    """The schedule that the configuration asks for."""
+    if config.epsilon_schedule == "piecewise":
+        return Piecewise(config.epsilon_points)
+    shape = {"linear": Linear, "exponential": Exponential}[config.epsilon_schedule]
+    steps = max(1, round(config.epsilon_fraction * config.total_steps))
+    return shape(config.epsilon_start, config.epsilon_end, steps)

@@ -1,0 +1,128 @@
+"""Trains a DQN: `python -m examples.dqn.train --help`."""
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from examples.dqn.config import Config, ConfigError, parse_arguments
+from examples.dqn.envs import make_env, make_environments
+from examples.dqn.evaluate import evaluate
+from examples.dqn.run_folder import make_run_folder
+
+# The example is about tf.distribute, so Keras must run on TensorFlow. Keras
+# reads this when it is first imported, which happens in `main`.
+os.environ["KERAS_BACKEND"] = "tensorflow"
+# What TensorFlow says about itself would drown what we say about the run.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run came to."""
+
+    score: float
+    """Mean return of the final greedy episodes."""
+    returns: np.ndarray
+    """Return of each of them."""
+    updates: int
+    """Gradient steps taken."""
+    seconds: float
+    """Wall time of `main`, from the imports to the plot."""
+    run_folder: Path
+    """Where the files are."""
+
+
+def main(config: Config) -> Result:
+    """Trains, evaluates and fills the run folder.
+
+    Raises:
+        ConfigError: If the configuration cannot work here; before training.
+    """
+    started = time.monotonic()
+    solved_at = _solved_at(config.env_id)
+    folder = make_run_folder(config)
+
+    # Imported here so that --help and bad arguments do not wait for TensorFlow.
+    with _silent_libraries():
+        from examples.dqn.agent import Agent
+        from examples.dqn.plot import plot_run
+        from examples.dqn.report import Report
+        from examples.dqn.strategy import configure_devices, make_strategy
+        from examples.dqn.trainer import Trainer
+
+    configure_devices(config)
+    strategy = make_strategy(config)
+    env_seed, generator_seed, eval_seed, final_seed = (
+        np.random.SeedSequence(config.seed).generate_state(4).tolist()
+    )
+    envs = make_environments(config, env_seed)
+    agent = Agent(envs.observation_shape, envs.num_actions, config, strategy)
+    report = Report(folder, config.total_steps)
+    generator = np.random.default_rng(generator_seed)
+    trainer = Trainer(config, agent, envs, report, generator, eval_seed)
+    try:
+        history = trainer.run()
+    finally:
+        report.close()
+        envs.close()
+
+    returns = evaluate(
+        agent.policy(), config.env_id, config.final_episodes, final_seed
+    )
+    agent.save(folder)
+    title = f"{config.env_id}, seed {config.seed}: {_score(returns)}"
+    plot_run(folder / "run.png", title, history, solved_at)
+    seconds = time.monotonic() - started
+    return Result(float(returns.mean()), returns, agent.updates, seconds, folder)
+
+
+@contextlib.contextmanager
+def _silent_libraries() -> Iterator[None]:
+    """Hides what TensorFlow prints while it loads, before it reads its log level."""
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+
+
+def _solved_at(env_id: str) -> float | None:
+    """The return at which Gymnasium calls the environment solved, if it says."""
+    env = make_env(env_id)
+    env.close()
+    return env.spec.reward_threshold
+
+
+def _score(returns: np.ndarray) -> str:
+    return f"mean return {returns.mean():.1f} over {len(returns)} greedy episodes"
+
+
+def command_line(arguments: list[str] | None = None) -> int:
+    """Runs `main` as a command.
+
+    Returns:
+        The exit code: 2 for a bad setting, told in one line on stderr.
+    """
+    try:
+        result = main(parse_arguments(arguments))
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    spread = f"min {result.returns.min():.0f}, max {result.returns.max():.0f}"
+    print(f"{_score(result.returns)} ({spread})")
+    print(f"{result.updates:,} updates, {result.seconds:.1f} s: {result.run_folder}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(command_line())
