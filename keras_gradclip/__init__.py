@@ -1,6 +1,7 @@
 """Adaptive gradient clipping for Keras 3."""
 
-from keras_gradclip import clippers, optimizers
+from keras_gradclip import callbacks, clippers, models, optimizers
+from keras_gradclip.callbacks import ClipMonitor
 from keras_gradclip.clippers import (
     AGC,
     AdaGC,
@@ -12,6 +13,7 @@ from keras_gradclip.clippers import (
     QuantileClip,
     ZClip,
 )
+from keras_gradclip.models import ClippedModel
 from keras_gradclip.optimizers import ClippingMixin, clipped
 from keras_gradclip.unit_axes import unit_axes_of
 
@@ -24,12 +26,16 @@ __all__ = [
     "Chain",
     "ClipByNorm",
     "ClipByValue",
+    "ClipMonitor",
+    "ClippedModel",
     "Clipper",
     "ClippingMixin",
     "QuantileClip",
     "ZClip",
+    "callbacks",
     "clipped",
     "clippers",
+    "models",
     "optimizers",
     "unit_axes_of",
 ]

@@ -40,6 +40,10 @@ KerasSaveable: Any = next(
     cls for cls in keras.Layer.__mro__ if cls.__name__ == "KerasSaveable"
 )
 
+# `Model(inputs, outputs)` is of this class, which has no public name.
+# `__new__` alone looks at the number of arguments only.
+Functional: Any = type(keras.Model.__new__(keras.Model, None, None))
+
 
 def missing_hooks(optimizer_class: type) -> list[str]:
     """Returns the names in `REQUIRED_HOOKS` that `optimizer_class` lacks."""

@@ -39,6 +39,11 @@ class Groups:
     def __len__(self) -> int:
         return len(self.names)
 
+    @property
+    def whole(self) -> slice:
+        """Which groups make up the whole gradient: all, but not in a chain."""
+        return slice(None)
+
     def norms(self, sums: Tensor) -> Tensor:
         """Returns each group's norm from each variable's sum of squares.
 

@@ -17,6 +17,11 @@ class ChainGroups(Groups):
 
     links: tuple[Groups, ...] = ()
 
+    @property
+    def whole(self) -> slice:
+        # The later links measure the same gradient again.
+        return slice(len(self.links[0]))
+
 
 @keras.saving.register_keras_serializable(package="keras_gradclip")
 class Chain(Clipper):

@@ -68,13 +68,18 @@ class ClipState(KerasSaveable):
         self.log.assign(ops.slice_update(log, (row, 0, 0), entry))
         return clipped
 
+    def last_record(self, until: Any) -> Record:
+        """Returns the record of the step before `until`, on the device."""
+        row = ops.mod(ops.cast(until, "int32") - 1, self.log_length)
+        return Record(*ops.unstack(ops.take(self.log, row, axis=0), axis=0))
+
     def history(self, since: int, until: int) -> dict[str, np.ndarray]:
         """Returns what the log holds of the steps in `[since, until)`."""
         steps = np.arange(max(since, until - self.log_length, 0), until)
         rows = ops.convert_to_numpy(self.log)[steps % self.log_length]
         return {
             "step": steps,
-            "norm": rows[:, 0],
+            "norm": np.nan_to_num(rows[:, 0], nan=np.inf, posinf=np.inf),
             "threshold": rows[:, 1],
             "scale": rows[:, 2],
         }

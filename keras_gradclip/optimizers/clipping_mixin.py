@@ -132,8 +132,7 @@ class ClippingMixin:
             A dict of NumPy arrays: `"step"`, shape `(steps,)`, the updates
             that the log still holds; and `"norm"`, `"threshold"` and
             `"scale"`, shape `(steps, groups)`. The groups' names are
-            `clip_groups`. In a step that was not finite a norm is NaN or
-            inf.
+            `clip_groups`. In a step that was not finite, a norm is inf.
         """
         until = int(keras.ops.convert_to_numpy(self.iterations))
         return _require_state(self).history(since, until)
