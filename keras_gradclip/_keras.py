@@ -14,9 +14,7 @@ BACKEND: str = keras.backend.backend()
 """The active backend. It is fixed for the life of the process."""
 
 UPDATE_HOOK = (
-    "_all_reduce_sum_gradients"
-    if BACKEND == "tensorflow"
-    else "_backend_update_step"
+    "_all_reduce_sum_gradients" if BACKEND == "tensorflow" else "_backend_update_step"
 )
 """The method through which the final gradients of an update pass.
 
@@ -47,9 +45,7 @@ Functional: Any = type(keras.Model.__new__(keras.Model, None, None))
 
 def missing_hooks(optimizer_class: type) -> list[str]:
     """Returns the names in `REQUIRED_HOOKS` that `optimizer_class` lacks."""
-    return [
-        name for name in REQUIRED_HOOKS if not hasattr(optimizer_class, name)
-    ]
+    return [name for name in REQUIRED_HOOKS if not hasattr(optimizer_class, name)]
 
 
 def check_hooks(optimizer_class: type = keras.optimizers.Optimizer) -> None:

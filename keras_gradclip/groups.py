@@ -118,8 +118,7 @@ def group_variables(
     axes: tuple[tuple[int, ...], ...] = ()
     if scope == "unit":
         axes = tuple(
-            resolve_unit_axes(path_of(v), tuple(v.shape), unit_axes)
-            for v in variables
+            resolve_unit_axes(path_of(v), tuple(v.shape), unit_axes) for v in variables
         )
     return Groups(tuple(names), tuple(group_of), axes)
 

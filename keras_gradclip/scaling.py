@@ -4,7 +4,7 @@ A scale of exactly 0 gives 0 even where the gradient is NaN or inf: that is
 how a step with a broken gradient is dropped, and 0 * NaN would not do it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from keras import ops
@@ -15,9 +15,7 @@ from keras_gradclip.sparse import as_rows
 Tensor = Any
 
 
-def scale_gradients(
-    gradients: Sequence[Any], scales: Sequence[Tensor]
-) -> list[Any]:
+def scale_gradients(gradients: Sequence[Any], scales: Sequence[Tensor]) -> list[Any]:
     """Returns each gradient times its scale, in the gradient's dtype.
 
     Args:
@@ -37,7 +35,7 @@ def scale_gradients(
     return result
 
 
-def _in_float32(multiply):
+def _in_float32(multiply: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
     """Multiplies half-precision gradients in float32, where a scale keeps
     its digits, and float64 ones in their own precision."""
 
@@ -53,56 +51,48 @@ def _in_float32(multiply):
 if BACKEND == "tensorflow":
     import tensorflow as tf
 
-    def _scale_all(gradients, scales):
-        # multiply_no_nan is 0 where its second argument is 0.
-        multiply = _in_float32(tf.math.multiply_no_nan)
-        return [multiply(g, s) for g, s in zip(gradients, scales)]
+    # The product is 0 where the second factor is.
+    _multiply = _in_float32(tf.math.multiply_no_nan)
+else:
+    _multiply = _in_float32(lambda g, scale: ops.where(scale == 0, 0.0, g * scale))
 
-elif BACKEND == "torch":
+
+def _scale_all(gradients: Sequence[Tensor], scales: Sequence[Tensor]) -> list[Tensor]:
+    if BACKEND == "torch" and _may_read(scales):
+        return _scale_fused(gradients, scales)
+    return [_multiply(g, scale) for g, scale in zip(gradients, scales)]
+
+
+def _may_read(scales: Sequence[Tensor]) -> bool:
+    """Whether torch has the scales at hand, so that nothing waits for them."""
     import torch
 
-    def _scale_all(gradients, scales):
-        on_cpu = all(g.device.type == "cpu" for g in gradients)
-        if torch.compiler.is_compiling() or not on_cpu:
-            return [_scale_one(g, s) for g, s in zip(gradients, scales)]
-        return _scale_all_on_cpu(gradients, scales)
+    on_cpu = all(scale.device.type == "cpu" for scale in scales)
+    return on_cpu and not torch.compiler.is_compiling()
 
-    @_in_float32
-    def _scale_one(gradient, scale):
-        # A select, since reading the scale on the host would wait for it.
-        return torch.where(scale == 0, 0.0, gradient * scale)
 
-    def _scale_all_on_cpu(gradients, scales):
-        # On the CPU nothing is waited for, so Python may look at a scale.
-        # One fused call for each (dtype, scale): as a rule, one in all.
-        result: list[Any] = [None] * len(gradients)
-        batches: dict[Any, list[int]] = {}
-        for i, (gradient, scale) in enumerate(zip(gradients, scales)):
-            plain = gradient.dtype == torch.float32 and scale.dim() == 0
-            if plain:
-                batches.setdefault(id(scale), []).append(i)
-            else:
-                result[i] = _scale_one(gradient, scale)
-        for members in batches.values():
-            factor = float(scales[members[0]])
-            for i, scaled in zip(
-                members, _foreach_scale([gradients[i] for i in members], factor)
-            ):
-                result[i] = scaled
-        return result
+def _scale_fused(gradients: Sequence[Tensor], scales: Sequence[Tensor]) -> list[Tensor]:
+    """Scales in one call for all gradients with the same scale, on torch."""
+    result: list[Any] = [None] * len(gradients)
+    together: dict[int, list[int]] = {}
+    for i, (gradient, scale) in enumerate(zip(gradients, scales)):
+        if ops.dtype(gradient) == "float32" and scale.ndim == 0:
+            together.setdefault(id(scale), []).append(i)
+        else:
+            result[i] = _multiply(gradient, scale)
+    for members in together.values():
+        factor = float(scales[members[0]])
+        scaled = _scale_by_number([gradients[i] for i in members], factor)
+        for i, gradient in zip(members, scaled):
+            result[i] = gradient
+    return result
 
-    def _foreach_scale(gradients, factor):
-        if factor == 0.0:
-            return [torch.zeros_like(g) for g in gradients]
-        if factor == 1.0:
-            return gradients
-        return torch._foreach_mul(gradients, factor)
 
-else:
+def _scale_by_number(gradients: list[Tensor], factor: float) -> list[Tensor]:
+    import torch
 
-    def _scale_all(gradients, scales):
-        @_in_float32
-        def multiply(gradient, scale):
-            return ops.where(scale == 0, 0.0, gradient * scale)
-
-        return [multiply(g, s) for g, s in zip(gradients, scales)]
+    if factor == 0.0:
+        return [torch.zeros_like(gradient) for gradient in gradients]
+    if factor == 1.0:
+        return gradients
+    return list(torch._foreach_mul(gradients, factor))

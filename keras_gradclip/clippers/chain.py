@@ -51,13 +51,14 @@ class Chain(Clipper):
         from keras_gradclip.clippers import get
 
         super().__init__()
-        links = [get(clipper) for clipper in clippers]
+        given = list(clippers)
+        links = [get(clipper) for clipper in given]
         if not links or None in links:
             raise ValueError(
                 "`clippers` must be a list of at least one clipper. "
-                f"Received: clippers={clippers!r}"
+                f"Received: clippers={given!r}"
             )
-        self.clippers: list[Clipper] = links
+        self.clippers = [link for link in links if link is not None]
 
     def group(
         self,
@@ -99,7 +100,9 @@ class Chain(Clipper):
         return list(gradients), new_state, joined
 
     def get_config(self) -> dict[str, Any]:
-        return {"clippers": [keras.saving.serialize_keras_object(c) for c in self.clippers]}
+        return {
+            "clippers": [keras.saving.serialize_keras_object(c) for c in self.clippers]
+        }
 
 
 def _links(groups: Groups) -> tuple[Groups, ...]:

@@ -52,9 +52,7 @@ class ClipByNorm(Clipper):
 
     scopes = ("global", "layer", "variable", "unit")
 
-    def __init__(
-        self, max_norm: Hyperparameter, scope: str = "global", **kwargs: Any
-    ):
+    def __init__(self, max_norm: Hyperparameter, scope: str = "global", **kwargs: Any):
         super().__init__(scope=scope, **kwargs)
         self.max_norm = number_or_schedule("max_norm", max_norm, above=0)
 

@@ -51,9 +51,7 @@ class ClipByValue(Clipper):
     ```
     """
 
-    def __init__(
-        self, value: Hyperparameter, scope: str = "global", **kwargs: Any
-    ):
+    def __init__(self, value: Hyperparameter, scope: str = "global", **kwargs: Any):
         super().__init__(scope=scope, **kwargs)
         self.value = number_or_schedule("value", value, above=0)
 

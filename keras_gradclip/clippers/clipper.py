@@ -132,9 +132,7 @@ class Clipper:
             `(thresholds, state)`. A norm above its threshold is scaled down
             to it; a threshold of inf clips nothing.
         """
-        raise NotImplementedError(
-            f"{type(self).__name__} must implement `decide`."
-        )
+        raise NotImplementedError(f"{type(self).__name__} must implement `decide`.")
 
     def initial_state(self, groups: Groups) -> State:
         """Returns the state before the first step, as NumPy arrays."""

@@ -2,12 +2,13 @@
 
 import math
 import numbers
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 
 Schedule = keras.optimizers.schedules.LearningRateSchedule
-Hyperparameter = float | Schedule
+# A float or a Schedule; Keras ships no types.
+Hyperparameter: TypeAlias = Any
 
 
 def check_number(

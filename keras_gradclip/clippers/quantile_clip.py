@@ -68,12 +68,8 @@ class QuantileClip(Clipper):
         **kwargs: Any,
     ):
         super().__init__(scope=scope, **kwargs)
-        self.quantile = number_or_schedule(
-            "quantile", quantile, at_least=0, at_most=1
-        )
-        self.learning_rate = number_or_schedule(
-            "learning_rate", learning_rate, above=0
-        )
+        self.quantile = number_or_schedule("quantile", quantile, at_least=0, at_most=1)
+        self.learning_rate = number_or_schedule("learning_rate", learning_rate, above=0)
         check_number("initial_threshold", initial_threshold, above=0)
         self.initial_threshold = float(initial_threshold)
 
@@ -89,9 +85,7 @@ class QuantileClip(Clipper):
         moved = threshold * ops.exp(-learning_rate * (below - quantile))
         # A threshold of 0 or inf could never move again.
         moved = ops.clip(moved, 1e-30, 1e30)
-        return threshold, {
-            "threshold": ops.where(measured.observed, moved, threshold)
-        }
+        return threshold, {"threshold": ops.where(measured.observed, moved, threshold)}
 
     def get_config(self) -> dict[str, Any]:
         return {

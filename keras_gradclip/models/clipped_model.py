@@ -74,9 +74,11 @@ class ClippedModel(keras.Model):
         """
         if optimizer is not None:
             optimizer = keras.optimizers.get(optimizer)
-            if clipper is not None or find_clipped(optimizer) is None:
+            found = find_clipped(optimizer)
+            if clipper is not None or found is None:
                 clipped(optimizer, "autoclip" if clipper is None else clipper)
-            find_clipped(optimizer).set_unit_axes_source(lambda: unit_axes_of(self))
+                found = find_clipped(optimizer)
+            found.set_unit_axes_source(lambda: unit_axes_of(self))
         super().compile(optimizer, *args, **kwargs)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
@@ -93,7 +95,7 @@ class ClippedModel(keras.Model):
 
     else:
 
-        def train_step(self, data: Any) -> Any:
+        def train_step(self, data: Any) -> Any:  # type: ignore[misc]
             logs = super().train_step(data)
             return {**logs, **self._clip_logs()}
 

@@ -69,8 +69,8 @@ def clipped(optimizer: Any, clipper: Any = "autoclip") -> Any:
     return optimizer
 
 
-def find_clipped(optimizer: Any) -> Any | None:
-    """Returns the clipped optimizer in `optimizer`, itself or inside it."""
+def find_clipped(optimizer: Any) -> Any:
+    """Returns the clipped optimizer in `optimizer`, itself or inside, or None."""
     if getattr(optimizer, "clipper", None) is not None:
         return optimizer
     inner = getattr(optimizer, "inner_optimizer", None)
@@ -91,17 +91,15 @@ class ClippedOptimizer(ClippingMixin):
     """
 
     def get_config(self) -> dict[str, Any]:
-        base_class = type(self).__mro__[3]
-        config = super().get_config()
-        clipper = config.pop("clipper")
-        registered = keras.saving.get_registered_name(base_class)
-        optimizer = {
-            "module": base_class.__module__ if registered == base_class.__name__ else None,
-            "class_name": base_class.__name__,
-            "config": config,
-            "registered_name": registered,
-        }
-        return {"optimizer": optimizer, "clipper": clipper}
+        serialize = keras.saving.serialize_keras_object
+        clipper = serialize(self.clipper)
+        cls = type(self)
+        # Keras serializes an object by its class: the base's, here.
+        self.__class__ = _base_of(cls)
+        try:
+            return {"optimizer": serialize(self), "clipper": clipper}
+        finally:
+            self.__class__ = cls
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
@@ -112,6 +110,10 @@ class ClippedOptimizer(ClippingMixin):
 
 
 _subclasses: dict[type, type] = {}
+
+
+def _base_of(cls: type) -> type:
+    return next(base for base, clipped in _subclasses.items() if clipped is cls)
 
 
 def _subclass(base: type) -> type:

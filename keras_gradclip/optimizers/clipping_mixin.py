@@ -12,8 +12,11 @@ from keras_gradclip._keras import BACKEND, KerasSaveable, bypasses_hook, check_h
 from keras_gradclip.clippers import Clipper
 from keras_gradclip.optimizers.clip_state import ClipState
 
+# What a mixin inherits is decided by the class that it is mixed into.
+_AnyOptimizer: Any = object
 
-class ClippingMixin:
+
+class ClippingMixin(_AnyOptimizer):
     """Gives a Keras optimizer class the argument `clipper`.
 
     Use it to make a clipped version of your own optimizer class; for those
@@ -147,9 +150,9 @@ class ClippingMixin:
 
     @property
     def variables(self) -> list[Any]:
-        variables = super().variables
+        variables: list[Any] = super().variables
         if getattr(self, "_only_base_variables", False):
-            own = {id(v) for v in self.clip_state.variables.values()}
+            own = {id(v) for v in _require_state(self).variables.values()}
             return [v for v in variables if id(v) not in own]
         return variables
 

@@ -7,6 +7,22 @@ import keras
 
 from keras_gradclip.optimizers.clipping_mixin import ClippingMixin
 
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adafactor",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Ftrl",
+    "Lamb",
+    "Lion",
+    "Muon",
+    "Nadam",
+    "RMSprop",
+]
+
 _EXAMPLE = """
 
     Takes every argument of `keras.optimizers.{name}`, and `clipper` besides:
@@ -122,13 +138,11 @@ if hasattr(keras.optimizers, "ScheduleFreeAdamW"):
     class ScheduleFreeAdamW(ClippingMixin, _base("ScheduleFreeAdamW")):
         """Schedule-free AdamW with adaptive gradient clipping."""
 
+    __all__ += ["ScheduleFreeAdamW"]
 
-__all__ = [
-    name
-    for name, cls in list(globals().items())
-    if isinstance(cls, type) and ClippingMixin in cls.__bases__
-]
 
 # `clipped` looks up what to make of an instance: its class is the one that
 # comes after the mixin.
-TWINS: dict[type, type] = {globals()[name].__bases__[1]: globals()[name] for name in __all__}
+TWINS: dict[type, type] = {
+    globals()[name].__bases__[1]: globals()[name] for name in __all__
+}
