@@ -81,13 +81,18 @@ class Agent:
         with strategy.scope():
             self.online, self.target = (
                 build_q_network(
-                    observation_shape, num_actions, config.hidden_sizes, config.seed, name
+                    observation_shape,
+                    num_actions,
+                    config.hidden_sizes,
+                    config.seed,
+                    name,
                 )
                 for name in ("online", "target")
             )
-            self.target.trainable = False
             self.optimizer = make_optimizer(config)
             self.optimizer.build(self.online.trainable_variables)
+            # Only so that the optimizer is saved with the network.
+            self.online.compile(self.optimizer)
         # XLA fuses the many small operations of an update, but cannot compile
         # the sum over replicas.
         self._update = tf.function(
@@ -119,7 +124,7 @@ class Agent:
         return clip_history(self.optimizer, since)
 
     def save(self, folder: Path) -> None:
-        """Writes online network with optimizer, and the target's weights."""
+        """Writes the online network with its optimizer, and the target's weights."""
         self.online.save(folder / "online.keras")
         self.target.save_weights(folder / "target.weights.h5")
 

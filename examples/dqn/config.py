@@ -1,10 +1,9 @@
 """Every knob of the example, what it means, and the values it accepts."""
 
-import contextlib
-import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -150,19 +149,22 @@ class Config:
         _check_together(self)
 
 
-AT_LEAST_ONE = (
-    "total_steps num_envs learning_starts train_every updates_per_train "
-    "batch_size replay_size target_period logical_devices threads eval_every "
-    "eval_episodes final_episodes"
-).split()
-ABOVE_ZERO = "huber_delta learning_rate adam_epsilon clip_norm clip_value".split()
-UNIT_INTERVAL = "gamma epsilon_start epsilon_end".split()
+AT_LEAST_ONE = [
+    *("total_steps", "num_envs", "learning_starts", "train_every", "batch_size"),
+    *("updates_per_train", "replay_size", "target_period", "logical_devices"),
+    *("threads", "eval_every", "eval_episodes", "final_episodes"),
+]
+ABOVE_ZERO = ["huber_delta", "learning_rate", "adam_epsilon", "clip_norm", "clip_value"]
+ZERO_TO_ONE = ["gamma", "epsilon_start", "epsilon_end"]
+ABOVE_ZERO_TO_ONE = ["target_rate", "epsilon_fraction"]
 
 
 def _check_numbers(config: Config) -> None:
     """Holds each number against its own range."""
 
-    def require(names: Sequence[str], rule: str, accepts) -> None:
+    def require(
+        names: Sequence[str], rule: str, accepts: Callable[[float], bool]
+    ) -> None:
         for name in names:
             value = getattr(config, name)
             # NaN fails every comparison, so it never slips through here.
@@ -171,11 +173,9 @@ def _check_numbers(config: Config) -> None:
 
     require(AT_LEAST_ONE, "at least 1", lambda value: value >= 1)
     require(ABOVE_ZERO, "above 0", lambda value: value > 0)
-    require(UNIT_INTERVAL, "in [0, 1]", lambda value: 0 <= value <= 1)
+    require(ZERO_TO_ONE, "in [0, 1]", lambda value: 0 <= value <= 1)
     require(["seed", "learning_rate_end"], "at least 0", lambda value: value >= 0)
-    require(
-        ["target_rate", "epsilon_fraction"], "in (0, 1]", lambda value: 0 < value <= 1
-    )
+    require(ABOVE_ZERO_TO_ONE, "in (0, 1]", lambda value: 0 < value <= 1)
     require(["clip_percentile"], "in (0, 100]", lambda value: 0 < value <= 100)
     if config.clip_window is not None:
         require(["clip_window"], "None or at least 1", lambda value: value >= 1)
@@ -188,7 +188,7 @@ def _check_numbers(config: Config) -> None:
 
 def _check_epsilon_points(points: Sequence[tuple[int, float]]) -> None:
     steps = [step for step, _ in points]
-    rising = all(before < after for before, after in zip(steps, steps[1:]))
+    rising = all(before < after for before, after in pairwise(steps))
     if not points or not rising or steps[0] < 0:
         raise ConfigError(
             "epsilon_points must have one or more steps that start at 0 or later "
@@ -203,6 +203,11 @@ def _check_epsilon_points(points: Sequence[tuple[int, float]]) -> None:
 
 def _check_together(config: Config) -> None:
     """Holds numbers against each other."""
+    if config.learning_starts > config.total_steps:
+        raise ConfigError(
+            f"learning_starts must be at most total_steps={config.total_steps}. "
+            f"Received: learning_starts={config.learning_starts}"
+        )
     if config.replay_size < config.batch_size:
         raise ConfigError(
             f"replay_size must be at least batch_size={config.batch_size}. "
@@ -216,35 +221,3 @@ def _check_together(config: Config) -> None:
             f"schedule. Received: epsilon_start={config.epsilon_start}, "
             f"epsilon_end={config.epsilon_end}"
         )
-
-
-def parse_arguments(arguments: Sequence[str] | None = None) -> Config:
-    """Makes a `Config` out of command line arguments.
-
-    Args:
-        arguments: Words of the command line. None reads `sys.argv`.
-
-    Raises:
-        ConfigError: If an argument is unknown, malformed or out of range.
-    """
-    import tyro
-
-    complaint = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(complaint):
-            return tyro.cli(Config, prog="python -m examples.dqn.train", args=arguments)
-    except SystemExit as stop:
-        if not stop.code:  # --help
-            raise
-        raise ConfigError(_one_line(complaint.getvalue())) from None
-
-
-def _one_line(box: str) -> str:
-    """Boils tyro's framed error down to its first paragraph on one line."""
-    words: list[str] = []
-    for line in box.splitlines()[1:]:
-        line = line.strip("│ ")
-        if line.startswith(("─", "╰")):
-            break
-        words += line.split()
-    return " ".join(words).removeprefix("Error parsing Config: ")

@@ -31,7 +31,10 @@ def make_env(env_id: str) -> gymnasium.Env:
             f"Received: env_id={env_id!r} with {env.action_space}"
         )
     observations = env.observation_space
-    if not isinstance(observations, gymnasium.spaces.Box) or len(observations.shape) != 1:
+    if (
+        not isinstance(observations, gymnasium.spaces.Box)
+        or len(observations.shape) != 1
+    ):
         raise ConfigError(
             "env_id must name an environment with a flat Box observation. "
             f"Received: env_id={env_id!r} with {observations}"

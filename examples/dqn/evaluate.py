@@ -10,9 +10,7 @@ from examples.dqn.policy import NumpyPolicy
 MAX_STEPS = 100_000
 
 
-def evaluate(
-    policy: NumpyPolicy, env_id: str, episodes: int, seed: int
-) -> np.ndarray:
+def evaluate(policy: NumpyPolicy, env_id: str, episodes: int, seed: int) -> np.ndarray:
     """Plays episodes side by side, without exploration.
 
     Each episode has its own environment, so that short episodes cannot crowd

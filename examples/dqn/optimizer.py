@@ -1,10 +1,13 @@
 """Adam with the clipping rule that the configuration names."""
 
+from math import ceil
+from typing import Any
+
 import keras
 import numpy as np
 
 import keras_gradclip
-from examples.dqn.config import Config
+from examples.dqn.config import Config, ConfigError
 
 
 def make_optimizer(config: Config) -> keras.optimizers.Optimizer:
@@ -20,7 +23,7 @@ def make_clipper(config: Config) -> keras_gradclip.Clipper | None:
     """The clipper that the configuration names, None for none."""
     if config.clipper == "none":
         return None
-    rule, arguments = {
+    rules: dict[str, tuple[type[keras_gradclip.Clipper], dict[str, Any]]] = {
         "norm": (keras_gradclip.ClipByNorm, {"max_norm": config.clip_norm}),
         "value": (keras_gradclip.ClipByValue, {"value": config.clip_value}),
         "autoclip": (
@@ -31,19 +34,27 @@ def make_clipper(config: Config) -> keras_gradclip.Clipper | None:
         "zclip": (keras_gradclip.ZClip, {}),
         "adagc": (keras_gradclip.AdaGC, {}),
         "quantile": (keras_gradclip.QuantileClip, {}),
-    }[config.clipper]
+    }
+    rule, arguments = rules[config.clipper]
     if config.clip_scope is not None:
         arguments["scope"] = config.clip_scope
-    return rule(**arguments)
+    try:
+        return rule(**arguments)
+    except ValueError as error:  # a scope that the rule does not know
+        raise ConfigError(" ".join(str(error).split())) from error
 
 
-def _learning_rate(config: Config) -> "float | keras.optimizers.schedules.LearningRateSchedule":
+def _learning_rate(
+    config: Config,
+) -> "float | keras.optimizers.schedules.LearningRateSchedule":
     if config.learning_rate_end == config.learning_rate:
         return config.learning_rate
-    cycles = (config.total_steps - config.learning_starts) // config.train_every
+    # Cycles that end with a block of updates: all but those before the start.
+    cycles = ceil(config.total_steps / config.train_every)
+    blocks = cycles - ceil(config.learning_starts / config.train_every) + 1
     return keras.optimizers.schedules.PolynomialDecay(
         config.learning_rate,
-        decay_steps=max(1, cycles * config.updates_per_train),
+        decay_steps=blocks * config.updates_per_train,
         end_learning_rate=config.learning_rate_end,
     )
 

@@ -54,7 +54,7 @@ class Replay:
         added = transitions.steps
         end = self._next + added
         # A slice, wherever it serves, because index arrays cost three times more.
-        rows = slice(self._next, end)
+        rows: slice | np.ndarray = slice(self._next, end)
         if end > self.size:
             rows = np.arange(self._next, end) % self.size
         for ring, field in zip(self._ring, transitions):

@@ -46,7 +46,7 @@ class Report:
 
     def __init__(self, folder: Path, total_steps: int, stream: TextIO | None = None):
         self.rows: list[Row] = []
-        self._file = open(folder / "metrics.csv", "w", newline="")
+        self._file = (folder / "metrics.csv").open("w", newline="")
         self._csv = csv.writer(self._file)
         self._csv.writerow(Row._fields)
         self._events = tf.summary.create_file_writer(str(folder))

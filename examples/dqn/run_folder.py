@@ -12,7 +12,8 @@ def make_run_folder(config: Config) -> Path:
     Raises:
         ConfigError: If it cannot be written, or holds another run.
     """
-    name = f"{config.env_id.replace('/', '-')}-seed{config.seed}-{time.strftime('%Y%m%d-%H%M%S')}"
+    environment = config.env_id.replace("/", "-")
+    name = f"{environment}-seed{config.seed}-{time.strftime('%Y%m%d-%H%M%S')}"
     folder = config.run_folder or Path("runs") / name
     try:
         folder.mkdir(parents=True, exist_ok=True)

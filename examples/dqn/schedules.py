@@ -51,6 +51,6 @@ def epsilon_schedule(config: Config) -> Schedule:
     """The schedule that the configuration asks for."""
     if config.epsilon_schedule == "piecewise":
         return Piecewise(config.epsilon_points)
-    shape = {"linear": Linear, "exponential": Exponential}[config.epsilon_schedule]
     steps = max(1, round(config.epsilon_fraction * config.total_steps))
+    shape = Linear if config.epsilon_schedule == "linear" else Exponential
     return shape(config.epsilon_start, config.epsilon_end, steps)

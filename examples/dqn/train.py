@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from examples.dqn.config import Config, ConfigError, parse_arguments
+from examples.dqn.command_line import parse_arguments
+from examples.dqn.config import Config, ConfigError
 from examples.dqn.envs import make_env, make_environments
 from examples.dqn.evaluate import evaluate
 from examples.dqn.run_folder import make_run_folder
@@ -56,8 +57,8 @@ def main(config: Config) -> Result:
         from examples.dqn.strategy import configure_devices, make_strategy
         from examples.dqn.trainer import Trainer
 
-    configure_devices(config)
-    strategy = make_strategy(config)
+        configure_devices(config)
+        strategy = make_strategy(config)
     env_seed, generator_seed, eval_seed, final_seed = (
         np.random.SeedSequence(config.seed).generate_state(4).tolist()
     )
@@ -72,9 +73,7 @@ def main(config: Config) -> Result:
         report.close()
         envs.close()
 
-    returns = evaluate(
-        agent.policy(), config.env_id, config.final_episodes, final_seed
-    )
+    returns = evaluate(agent.policy(), config.env_id, config.final_episodes, final_seed)
     agent.save(folder)
     title = f"{config.env_id}, seed {config.seed}: {_score(returns)}"
     plot_run(folder / "run.png", title, history, solved_at)
@@ -84,10 +83,10 @@ def main(config: Config) -> Result:
 
 @contextlib.contextmanager
 def _silent_libraries() -> Iterator[None]:
-    """Hides what TensorFlow prints while it loads, before it reads its log level."""
+    """Hides what TensorFlow prints while it starts, whatever its log level."""
     sys.stderr.flush()
     stderr = os.dup(2)
-    with open(os.devnull, "w") as nowhere:
+    with Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), 2)
     try:
         yield
@@ -107,7 +106,7 @@ def _score(returns: np.ndarray) -> str:
     return f"mean return {returns.mean():.1f} over {len(returns)} greedy episodes"
 
 
-def command_line(arguments: list[str] | None = None) -> int:
+def run_command(arguments: list[str] | None = None) -> int:
     """Runs `main` as a command.
 
     Returns:
@@ -125,4 +124,4 @@ def command_line(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(command_line())
+    sys.exit(run_command())

@@ -8,8 +8,8 @@ import pytest
 
 pytest.importorskip("tyro")
 
-from examples.dqn.config import Config, ConfigError, parse_arguments  # noqa: E402
-from examples.dqn.run_folder import make_run_folder  # noqa: E402
+from examples.dqn.config import Config, ConfigError, parse_arguments
+from examples.dqn.run_folder import make_run_folder
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,6 +38,7 @@ BAD_FLAGS = [
     ("--learning-rate-end -1", ["learning_rate_end", "at least 0", "-1"]),
     ("--batch-size 0", ["batch_size", "at least 1", "0"]),
     ("--batch-size many", ["--batch-size", "int", "many"]),
+    ("--total-steps 500", ["learning_starts", "total_steps=500", "1000"]),
     ("--replay-size 32", ["replay_size", "batch_size=64", "32"]),
     ("--hidden-sizes 64 0", ["hidden_sizes", "at least 1", "(64, 0)"]),
     ("--seed -1", ["seed", "at least 0", "-1"]),
@@ -46,7 +47,9 @@ BAD_FLAGS = [
 ]
 
 
-@pytest.mark.parametrize(("flags", "words"), BAD_FLAGS, ids=[flags for flags, _ in BAD_FLAGS])
+@pytest.mark.parametrize(
+    ("flags", "words"), BAD_FLAGS, ids=[flags for flags, _ in BAD_FLAGS]
+)
 def test_bad_flag(flags, words):
     with pytest.raises(ConfigError) as error:
         parse_arguments(flags.split())
@@ -75,7 +78,7 @@ def test_help_tells_every_field(capsys):
 
 def test_run_folder_must_be_empty(tmp_path):
     (tmp_path / "metrics.csv").touch()
-    with pytest.raises(ConfigError, match="new or empty. Received: run_folder="):
+    with pytest.raises(ConfigError, match=r"new or empty\. Received: run_folder="):
         make_run_folder(Config(run_folder=tmp_path))
 
 
@@ -83,7 +86,9 @@ def test_run_folder_must_be_writable(tmp_path):
     file = tmp_path / "file"
     file.touch()
     for folder in (file, file / "below"):
-        with pytest.raises(ConfigError, match="can be written .* Received: run_folder="):
+        with pytest.raises(
+            ConfigError, match=r"can be written .* Received: run_folder="
+        ):
             make_run_folder(Config(run_folder=folder))
 
 

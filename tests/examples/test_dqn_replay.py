@@ -42,9 +42,7 @@ def test_sample_keeps_transitions_together():
     np.testing.assert_array_equal(sample.observations[..., 1], -number)
     np.testing.assert_array_equal(sample.actions, number % 3)
     np.testing.assert_allclose(sample.discounts, number / 100, rtol=1e-6)
-    np.testing.assert_array_equal(
-        sample.next_observations, sample.observations + 0.5
-    )
+    np.testing.assert_array_equal(sample.next_observations, sample.observations + 0.5)
 
 
 def test_sample_depends_on_the_generator_alone():

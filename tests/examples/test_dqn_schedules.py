@@ -1,5 +1,7 @@
 """Epsilon schedules: ends, middle, monotony."""
 
+from itertools import pairwise
+
 import pytest
 
 from examples.dqn.config import Config
@@ -28,7 +30,7 @@ def test_known_answers(schedule, answers):
 )
 def test_falls_with_every_step_until_its_end(schedule):
     values = [schedule(step) for step in range(101)]
-    assert all(before > after for before, after in zip(values, values[1:]))
+    assert all(before > after for before, after in pairwise(values))
 
 
 @pytest.mark.parametrize("name", ["linear", "exponential"])

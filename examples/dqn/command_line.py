@@ -1,0 +1,39 @@
+"""From command line arguments to a `Config`, or to one line that says why not."""
+
+import contextlib
+import io
+from collections.abc import Sequence
+
+import tyro
+
+from examples.dqn.config import Config, ConfigError
+
+
+def parse_arguments(arguments: Sequence[str] | None = None) -> Config:
+    """Makes a `Config` out of command line arguments.
+
+    Args:
+        arguments: Words of the command line. None reads `sys.argv`.
+
+    Raises:
+        ConfigError: If an argument is unknown, malformed or out of range.
+    """
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return tyro.cli(Config, prog="python -m examples.dqn.train", args=arguments)
+    except SystemExit as stop:
+        if not stop.code:  # --help
+            raise
+        raise ConfigError(_one_line(complaint.getvalue())) from None
+
+
+def _one_line(box: str) -> str:
+    """Boils tyro's framed error down to its first paragraph on one line."""
+    words: list[str] = []
+    for line in box.splitlines()[1:]:
+        line = line.strip("│ ")
+        if line.startswith(("─", "╰")):
+            break
+        words += line.split()
+    return " ".join(words).removeprefix("Error parsing Config: ")
