@@ -88,9 +88,10 @@ class Config:
     learning_rate: float = 1e-3
     """Adam's step size at the first update. Above 0."""
 
-    learning_rate_end: float = 1e-3
-    """Adam's step size at the last update; a straight line leads there.
-    At least 0."""
+    learning_rate_end: float = 0.0
+    """Adam's step size at the last update; a straight line leads there. It ends
+    at 0 because the score is that of the last weights, which would otherwise
+    still swing. At least 0."""
 
     adam_epsilon: float = 1e-8
     """Adam's guard against division by zero. Above 0."""

@@ -25,7 +25,7 @@ def plot_run(
         history: Episodes, evaluations and what the clipper did.
         solved_at: Return at which Gymnasium calls the environment solved.
     """
-    figure = Figure(figsize=(9, 7), dpi=150, layout="constrained")
+    figure = Figure(figsize=(10, 7), dpi=150, layout="constrained")
     figure.suptitle(title, fontsize=13, fontweight="bold")
     above, below = figure.subplots(2, 1, sharex=True)
     _draw_returns(above, history, solved_at)
@@ -62,13 +62,14 @@ def _draw_returns(axes: Axes, history: "History", solved_at: float | None) -> No
         steps, returns = np.array(history.evaluations).T
         axes.plot(steps, returns, "D-", color=GREEN, label="greedy evaluation")
     if history.episodes:
-        axes.legend(loc="lower right")
+        _legend_beside_title(axes, columns=3)
 
 
 def _draw_norms(axes: Axes, history: "History") -> None:
     axes.set_title("Gradient norm per update", loc="left", fontsize=11)
     if not history.clips:
         note = "no clipper, so no norms were recorded"
+        axes.set_yticks([])
         axes.text(0.5, 0.5, note, transform=axes.transAxes, ha="center", color=GREY)
         return
     axes.set_ylabel("norm, log scale")
@@ -86,7 +87,21 @@ def _draw_norms(axes: Axes, history: "History") -> None:
             steps[chosen], norms[chosen], s=3, color=colour, linewidths=0, label=label
         )
     axes.plot(steps, thresholds, color=BLACK, linewidth=1.8, label="threshold")
-    axes.legend(loc="lower right", markerscale=4)
+    # Norms near 0 come from the first few updates; they would stretch the axis.
+    axes.set_ylim(bottom=max(norms.min(), np.percentile(norms, 0.1) / 2))
+    _legend_beside_title(axes, columns=3, markerscale=4)
+
+
+def _legend_beside_title(axes: Axes, columns: int, markerscale: float = 1) -> None:
+    # Above the data, because every corner of these panels may hold some.
+    axes.legend(
+        loc="lower right",
+        bbox_to_anchor=(1.0, 0.99),
+        ncols=columns,
+        frameon=False,
+        fontsize=9,
+        markerscale=markerscale,
+    )
 
 
 def running_mean(values: np.ndarray, window: int) -> np.ndarray:
