@@ -184,7 +184,7 @@ def _collect_owners(
     layer: keras.Layer, owners: dict[int, keras.Layer], seen: set[int]
 ) -> None:
     """Notes by `id(variable)` the innermost layer that holds each weight."""
-    if id(layer) in seen:
+    if id(layer) in seen:  # Shared, or held twice as in a Sequential model.
         return
     seen.add(id(layer))
     # `Model.layers` is the one public list of sublayers, and its getter reads
