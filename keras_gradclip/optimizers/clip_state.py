@@ -28,7 +28,7 @@ class ClipState(KerasSaveable):
     """
 
     LOG_NUMBERS = 65536
-    """How many numbers the log holds: its length depends on the groups."""
+    """About how many numbers the log holds; its memory is four times that."""
 
     def __init__(
         self,
@@ -43,10 +43,15 @@ class ClipState(KerasSaveable):
             name: _add_variable(optimizer, name, value)
             for name, value in clipper.initial_state(self.groups).items()
         }
-        numbers_per_step = len(Record._fields) * len(self.groups)
-        self.log_length = int(np.clip(self.LOG_NUMBERS // numbers_per_step, 64, 1024))
+        self.log_length = self.log_length_for(len(self.groups))
         shape = (self.log_length, len(Record._fields), len(self.groups))
         self.log = _add_variable(optimizer, "log", np.zeros(shape, "float32"))
+
+    @staticmethod
+    def log_length_for(groups: int) -> int:
+        """How many steps the log holds: fewer if there are many groups."""
+        numbers = len(Record._fields) * groups
+        return int(np.clip(ClipState.LOG_NUMBERS // numbers, 64, 1024))
 
     @property
     def variables(self) -> dict[str, Any]:

@@ -1,0 +1,27 @@
+"""What every test gets: one backend, fixed seeds, a clean session."""
+
+import contextlib
+import os
+import tempfile
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# The wheels of JAX look for accelerators that tests must not depend on.
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("MPLBACKEND", "agg")
+# Tests compile the same small functions again and again.
+_cache = tempfile.TemporaryDirectory(prefix="jax-cache-")
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", _cache.name)
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+
+with contextlib.suppress(ImportError):
+    # Torch and TensorFlow in one process crash if TensorFlow comes first.
+    import torch  # noqa: F401
+
+import keras
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _fresh_session():
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(1234)

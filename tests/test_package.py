@@ -1,0 +1,84 @@
+"""The package as a whole: what importing it does, what it promises."""
+
+import importlib
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import pytest
+
+import keras_gradclip
+from keras_gradclip import _keras
+
+ROOT = Path(keras_gradclip.__file__).parent
+BACKENDS = {"tensorflow", "jax", "torch"}
+
+
+def modules_after(code: str) -> set[str]:
+    """Returns the backends that a new process has imported after `code`."""
+    script = f"{code}\nimport sys; print(*sys.modules)"
+    output = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT.parent,
+    ).stdout
+    return BACKENDS & set(output.split())
+
+
+def test_importing_imports_no_backend_that_keras_does_not():
+    imported = modules_after("import keras_gradclip")
+    assert imported <= modules_after("import keras") | {keras.backend.backend()}
+
+
+def test_the_check_of_imports_can_fail():
+    assert modules_after("import keras_gradclip, optax") >= {"jax"}
+
+
+def test_importing_starts_no_device():
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("only TensorFlow fixes its devices at the first operation")
+    script = (
+        "import keras_gradclip, tensorflow as tf\n"
+        "cpu = tf.config.list_physical_devices('CPU')[0]\n"
+        "two = [tf.config.LogicalDeviceConfiguration()] * 2\n"
+        "tf.config.set_logical_device_configuration(cpu, two)\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT.parent)
+
+
+def test_the_hooks_in_keras_exist():
+    assert _keras.missing_hooks(keras.optimizers.Optimizer) == []
+
+
+def test_a_moved_hook_is_told_with_the_version():
+    class Moved:
+        pass
+
+    with pytest.raises(ImportError, match=re.escape(keras.__version__)):
+        _keras.check_hooks(Moved)
+
+
+def test_private_keras_is_touched_in_one_module_only():
+    for path in ROOT.rglob("*.py"):
+        assert "keras.src" not in path.read_text(), path
+
+
+def test_public_names_exist_and_are_documented():
+    for info in pkgutil.walk_packages([str(ROOT)], "keras_gradclip."):
+        module = importlib.import_module(info.name)
+        assert module.__doc__, info.name
+    for name in keras_gradclip.__all__:
+        assert getattr(keras_gradclip, name).__doc__, name
+
+
+def test_rules_are_documented_alike():
+    for name in keras_gradclip.clippers.__all__:
+        rule = getattr(keras_gradclip, name, None)
+        if isinstance(rule, type) and rule is not keras_gradclip.Clipper:
+            for part in ("Use it", "Args:", "Raises:", "Example:"):
+                assert part in rule.__doc__, f"{name}: {part}"
