@@ -13,11 +13,6 @@ from keras import layers as L
 from keras_gradclip import unit_axes
 from keras_gradclip.unit_axes import default_unit_axes, resolve_unit_axes, unit_axes_of
 
-# From Keras's own conversion of tensors of torch and TensorFlow.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:__array__ implementation:DeprecationWarning"
-)
-
 
 @pytest.fixture(autouse=True)
 def no_random_numbers(monkeypatch):

@@ -7,7 +7,7 @@ from warnings import warn
 import numpy as np
 from keras import ops
 
-from keras_gradclip._keras import KerasSaveable
+from keras_gradclip._keras import BACKEND, KerasSaveable
 from keras_gradclip.clippers import Clipper, Record
 
 
@@ -62,15 +62,17 @@ class ClipState(KerasSaveable):
         self, gradients: Sequence[Any], weights: Sequence[Any], step: Any
     ) -> list[Any]:
         """Clips one update's gradients and moves the state on."""
+        state = {name: _read(variable) for name, variable in self.state.items()}
         clipped, state, record = self.clipper.clip(
-            gradients, weights, self.state, step, self.groups
+            gradients, weights, state, step, self.groups
         )
-        for name, value in state.items():
-            self.state[name].assign(value)
+        # First the record: on torch it may share memory with the state.
         row = ops.mod(ops.cast(step, "int32"), self.log_length)
         entry = ops.expand_dims(ops.stack(record, axis=0), 0)
-        log = ops.convert_to_tensor(self.log)
-        self.log.assign(ops.slice_update(log, (row, 0, 0), entry))
+        log = ops.slice_update(_read(self.log), (row, 0, 0), entry)
+        self.log.assign(log)
+        for name, value in state.items():
+            self.state[name].assign(value)
         return clipped
 
     def last_record(self, until: Any) -> Record:
@@ -123,6 +125,14 @@ class ClipState(KerasSaveable):
                 return
         for name, variable in self.variables.items():
             variable.assign(values[name])
+
+
+def _read(variable: Any) -> Any:
+    """Returns a variable's value as of now."""
+    if BACKEND == "tensorflow":
+        # A tf.Variable would be read when it is used, after an assignment.
+        return variable.value.read_value()
+    return variable.value
 
 
 def _add_variable(optimizer: Any, name: str, value: np.ndarray) -> Any:

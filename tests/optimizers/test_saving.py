@@ -21,10 +21,6 @@ RULES = {
     "quantile": lambda: QuantileClip(scope="variable"),
 }
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:__array__ implementation:DeprecationWarning"
-)
-
 
 def train_more(model, epochs=1):
     x, y = data()
