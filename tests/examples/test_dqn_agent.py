@@ -12,7 +12,7 @@ if keras.backend.backend() != "tensorflow":
 import tensorflow as tf
 
 from examples.dqn.agent import Agent, huber, td_targets, value_of
-from examples.dqn.config import Config, ConfigError  # noqa: E402
+from examples.dqn.config import Config, ConfigError
 from examples.dqn.replay import Transitions
 
 REWARDS = np.array([1.0, 1.0, 1.0], np.float32)

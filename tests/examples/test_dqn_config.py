@@ -8,7 +8,8 @@ import pytest
 
 pytest.importorskip("tyro")
 
-from examples.dqn.config import Config, ConfigError, parse_arguments
+from examples.dqn.command_line import parse_arguments
+from examples.dqn.config import Config, ConfigError
 from examples.dqn.run_folder import make_run_folder
 
 ROOT = Path(__file__).parents[2]
