@@ -1,0 +1,300 @@
+"""Measures one cell of the overhead table: one network on the active backend.
+
+Every candidate is a compiled Keras model that trains by the function that
+`Model.fit` itself calls, on the same batches in memory. All candidates live
+in one process and take turns, a block of steps each, in an order that is
+shuffled every round. What another process takes from the machine then hits
+all of them alike, and their ratios survive it. Single wall times do not.
+"""
+
+import gc
+import itertools
+import random
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from keras import layers
+
+from keras_gradclip import (
+    AGC,
+    AdaGC,
+    AutoClip,
+    Chain,
+    ClipByNorm,
+    ClipByValue,
+    QuantileClip,
+    ZClip,
+    optimizers,
+)
+
+BACKEND = keras.backend.backend()
+BATCH_SIZE, BATCHES = 32, 16
+LONG_RUN, SHORT_RUN = 100_000, 10
+MOST_SECONDS = 150
+
+# So small that the weights stay where they are: the last block of a run
+# does the same arithmetic as the first.
+LEARNING_RATE = 1e-6
+
+NO_CLIPPING, REFERENCE = "no clipping", "Keras global_clipnorm"
+CONTROL = f"{REFERENCE}, once more"
+
+Times = dict[str, np.ndarray]
+
+
+class Network(NamedTuple):
+    """What is trained, and in blocks of how many steps it is timed."""
+
+    input_shape: tuple[int, ...]
+    hidden: Callable[[], list[keras.Layer]]
+    steps: int
+    rounds: int
+
+    def build(self) -> keras.Model:
+        """Returns a new model, with the same weights every time."""
+        keras.utils.set_random_seed(0)
+        inputs = keras.Input(self.input_shape)
+        return keras.Sequential([inputs, *self.hidden(), layers.Dense(1)])
+
+    def batches(self) -> tuple[np.ndarray, np.ndarray]:
+        """Returns inputs and targets, whose first axis is that of batches.
+
+        The sizes of the targets vary between batches, and so the norms.
+        """
+        numbers = np.random.default_rng(0)
+        shape = (BATCHES, BATCH_SIZE)
+        x = numbers.normal(size=(*shape, *self.input_shape))
+        y = numbers.normal(size=(*shape, 1))
+        y *= np.exp(numbers.normal(size=(BATCHES, 1, 1)))
+        return x.astype("float32"), y.astype("float32")
+
+
+def _dense() -> keras.Layer:
+    return layers.Dense(64, activation="relu", kernel_initializer="he_normal")
+
+
+NETWORKS = {
+    # 6 variables.
+    "mlp": Network((32,), lambda: [_dense() for _ in range(2)], 20, 300),
+    # 100 variables.
+    "deep": Network((64,), lambda: [_dense() for _ in range(49)], 5, 100),
+    # 5 variables.
+    "lstm": Network((32, 16), lambda: [layers.LSTM(64)], 5, 150),
+}
+
+
+def _keras(**arguments: Any) -> Callable[[], Any]:
+    return lambda: keras.optimizers.Adam(LEARNING_RATE, **arguments)
+
+
+def _ours(clipper: Any) -> Callable[[], Any]:
+    return lambda: optimizers.Adam(LEARNING_RATE, clipper=clipper)
+
+
+def _autoclip(scope: str, window: int | None) -> tuple[str, Callable[[], Any]]:
+    history = "whole history" if window is None else f"window {window}"
+    return f"AutoClip {scope}, {history}", _ours(AutoClip(window=window, scope=scope))
+
+
+CANDIDATES: dict[str, Callable[[], Any]] = {
+    NO_CLIPPING: _keras(),
+    "Keras clipnorm": _keras(clipnorm=1.0),
+    REFERENCE: _keras(global_clipnorm=1.0),
+    CONTROL: _keras(global_clipnorm=1.0),
+    **dict(_autoclip("global", window) for window in (None, 128, 1024, 8192)),
+    **dict(_autoclip("layer", window) for window in (None, 1024)),
+    **dict(_autoclip("variable", window) for window in (None, 1024)),
+    "ClipByNorm global": _ours(ClipByNorm(1.0)),
+    "ClipByNorm variable": _ours(ClipByNorm(1.0, scope="variable")),
+    "ClipByValue": _ours(ClipByValue(0.1)),
+    "AGC unit": _ours(AGC()),
+    "AGC variable": _ours(AGC(scope="variable")),
+    "ZClip global": _ours(ZClip()),
+    "AdaGC variable": _ours(AdaGC()),
+    "QuantileClip global": _ours(QuantileClip()),
+    "Chain of AGC unit and ClipByNorm": _ours(Chain([AGC(), ClipByNorm(1.0)])),
+}
+LONG_CANDIDATES = (
+    REFERENCE,
+    "AutoClip global, whole history",
+    "AutoClip global, window 1024",
+)
+
+
+class Trainer:
+    """A model that trains step by step, by the function that `fit` calls."""
+
+    def __init__(self, network: Network, optimizer: Any, jit_compile: bool):
+        self._x, self._y = network.batches()
+        self._model = network.build()
+        self._model.compile(optimizer, loss="mse", jit_compile=jit_compile)
+        # Builds all that `fit` would build, and compiles.
+        self._model.train_on_batch(self._x[0], self._y[0])
+        self._optimizer_state = [np.array(v) for v in optimizer.variables]
+        self._step = _STEPS[BACKEND](self._model, self._x, self._y)
+        self.run(1)
+
+    def run(self, steps: int) -> None:
+        """Trains for `steps` steps and waits until they are done."""
+        for _ in range(steps):
+            logs = self._step()
+        if BACKEND == "jax":
+            next(iter(logs.values())).block_until_ready()
+
+    def rewind(self) -> None:
+        """Puts the optimizer back to where it was after one step."""
+        for variable, value in zip(
+            self._model.optimizer.variables, self._optimizer_state
+        ):
+            variable.assign(value)
+        self._step = _STEPS[BACKEND](self._model, self._x, self._y)
+
+
+def _tensorflow_step(model: Any, x: np.ndarray, y: np.ndarray) -> Callable[[], Any]:
+    import tensorflow as tf
+
+    iterator = iter(tf.data.Dataset.from_tensor_slices((x, y)).repeat())
+    return lambda: model.train_function(iterator)
+
+
+def _jax_step(model: Any, x: np.ndarray, y: np.ndarray) -> Callable[[], Any]:
+    import jax
+
+    # As `fit` does, the step is given the state and donates its memory to
+    # the next one: a copy, since `rewind` needs the model's own again.
+    kinds = (
+        model.trainable_variables,
+        model.non_trainable_variables,
+        model.optimizer.variables,
+        model.metrics_variables,
+    )
+    state: Any = tuple([jax.numpy.array(v.value) for v in kind] for kind in kinds)
+    # On the CPU `fit` hands over NumPy arrays too.
+    batches = itertools.cycle(zip(x, y))
+
+    def step() -> Any:
+        nonlocal state
+        logs, state = model.train_function(state, batches)
+        return logs
+
+    return step
+
+
+def _torch_step(model: Any, x: np.ndarray, y: np.ndarray) -> Callable[[], Any]:
+    import torch
+
+    model.train()
+    batches = itertools.cycle(zip(torch.from_numpy(x), torch.from_numpy(y)))
+    return lambda: model.train_function([next(batches)])
+
+
+_STEPS = {"tensorflow": _tensorflow_step, "jax": _jax_step, "torch": _torch_step}
+
+
+def measure_network(name: str, jit_compile: bool, rounds: int, log: Any) -> Times:
+    """Times one step of every candidate on a network.
+
+    Returns:
+        As `interleave`, without the candidates that fail to train.
+    """
+    network = NETWORKS[name]
+    trainers = {}
+    for candidate, make in CANDIDATES.items():
+        log(f"building {candidate}")
+        try:
+            trainers[candidate] = Trainer(network, make(), jit_compile)
+        except Exception as error:  # One that fails must not cost the table.
+            log(f"{candidate} fails: {type(error).__name__}: {error}")
+    return interleave(trainers, network.steps, rounds, log)
+
+
+def measure_long_run(
+    jit_compile: bool, rounds: int, log: Any, long_run: int = LONG_RUN
+) -> Times:
+    """Times the MLP's steps around the tenth and after `long_run` of them.
+
+    Returns:
+        As `interleave`; the names of the candidates that have run long end
+        in ", late".
+    """
+    early, late = {}, {}
+    for candidate in LONG_CANDIDATES:
+        log(f"running {candidate} for {long_run} steps")
+        make, network = CANDIDATES[candidate], NETWORKS["mlp"]
+        early[candidate] = Trainer(network, make(), jit_compile)
+        late[f"{candidate}, late"] = Trainer(network, make(), jit_compile)
+        late[f"{candidate}, late"].run(long_run)
+
+    def rewind(turn: int) -> None:
+        if turn % 10 == 0:
+            for trainer in early.values():
+                trainer.rewind()
+                trainer.run(SHORT_RUN)
+
+    steps = NETWORKS["mlp"].steps
+    return interleave({**early, **late}, steps, rounds, log, rewind)
+
+
+def interleave(
+    trainers: dict[str, Trainer],
+    steps: int,
+    rounds: int,
+    log: Any,
+    before_round: Callable[[int], None] = lambda turn: None,
+) -> Times:
+    """Times blocks of steps, the trainers taking turns.
+
+    On a busy machine it ends after `MOST_SECONDS`, with fewer rounds.
+
+    Returns:
+        For each trainer the microseconds per step of its blocks, shape
+        `(rounds,)`.
+    """
+    times: dict[str, list[float]] = {name: [] for name in trainers}
+    order = random.Random(0)
+    # What lives now stays: no candidate pays for a look through it all.
+    gc.collect()
+    gc.freeze()
+    log(f"timing {rounds} rounds")
+    end = time.monotonic() + MOST_SECONDS
+    for turn in range(rounds):
+        if turn >= 10 and time.monotonic() > end:
+            break
+        before_round(turn)
+        for name in order.sample(list(trainers), len(trainers)):
+            trainers[name].run(1)  # Brings its memory back into the caches.
+            start = time.perf_counter()
+            trainers[name].run(steps)
+            times[name].append((time.perf_counter() - start) / steps * 1e6)
+    return {name: np.array(values) for name, values in times.items()}
+
+
+def summarize(times: Times, bases: dict[str, str]) -> dict[str, dict[str, float]]:
+    """Returns each candidate's time, and its ratio to its base.
+
+    A ratio is taken within each round. The table shows the median over
+    rounds; the quartiles show the noise. `low_ratio` is that of the 10th
+    percentiles of the times: an estimate from the blocks that nothing
+    interrupted.
+    """
+    summary = {}
+    for name, base in bases.items():
+        if name not in times:
+            continue
+        ratios = times[name] / times[base]
+        low, low_of_base = (np.percentile(times[n], 10) for n in (name, base))
+        summary[name] = {
+            "us": np.median(times[name]),
+            "low_us": low,
+            "ratio": np.median(ratios),
+            "ratio_25": np.percentile(ratios, 25),
+            "ratio_75": np.percentile(ratios, 75),
+            "low_ratio": low / low_of_base,
+        }
+    return {
+        name: {key: round(float(v), 4) for key, v in entry.items()}
+        for name, entry in summary.items()
+    }
