@@ -42,12 +42,21 @@ def plot_trace(
         raise ValueError(
             f"`groups` must be among {list(names)}. Received: groups={groups!r}"
         )
-    figure = Figure(figsize=(8, 1.2 + 2.4 * len(chosen)), layout="constrained")
+    figure = Figure(figsize=(8, 0.9 + 2.4 * len(chosen)), layout="constrained")
     panels = figure.subplots(len(chosen), 1, sharex=True, squeeze=False)[:, 0]
     for panel, name in zip(panels, chosen):
         _draw(panel, trace, list(names).index(name), name)
-    panels[0].legend(loc="upper right", ncols=3, fontsize="small")
+    # Beside the title, where no point can be.
+    panels[0].legend(
+        loc="lower right",
+        bbox_to_anchor=(1.0, 1.0),
+        ncols=4,
+        fontsize="small",
+        frameon=False,
+        borderaxespad=0.2,
+    )
     panels[-1].set_xlabel("update")
+    panels[-1].xaxis.get_major_locator().set_params(integer=True)
     path = Path(path)
     figure.savefig(path, dpi=150)
     return path

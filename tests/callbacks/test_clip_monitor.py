@@ -92,7 +92,7 @@ def test_the_logs_are_means_over_each_epoch():
 
 
 def test_the_norm_is_that_of_the_whole_gradient():
-    whole, whole_logs = monitored(ClipByNorm(1e9))
+    _, whole_logs = monitored(ClipByNorm(1e9))
     parts, part_logs = monitored(ClipByNorm(1e9, scope="variable"))
     chained, chain_logs = monitored(Chain([ClipByNorm(1e9), ClipByNorm(1e8)]))
     for logs in (part_logs, chain_logs):
