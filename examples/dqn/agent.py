@@ -123,8 +123,16 @@ class Agent:
         """What the clipper did after the first `since` updates."""
         return clip_history(self.optimizer, since)
 
-    def save(self, folder: Path) -> None:
-        """Writes the online network with its optimizer, and the target's weights."""
+    def save(self, folder: Path, policy: NumpyPolicy) -> None:
+        """Writes the policy to keep, and what is needed to go on training.
+
+        Args:
+            folder: Where the files go.
+            policy: An earlier or the present state of the online network.
+        """
+        network = keras.models.clone_model(self.online)
+        network.set_weights(policy.weights)
+        network.save(folder / "policy.keras")
         self.online.save(folder / "online.keras")
         self.target.save_weights(folder / "target.weights.h5")
 

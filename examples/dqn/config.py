@@ -31,10 +31,10 @@ class Config:
     learning_starts: int = 1_000
     """Environment steps taken before the first update. At least 1."""
 
-    train_every: int = 256
+    train_every: int = 128
     """Environment steps between two blocks of updates. At least 1."""
 
-    updates_per_train: int = 128
+    updates_per_train: int = 64
     """Gradient steps in one block, which is one compiled call. At least 1."""
 
     batch_size: int = 64
@@ -56,7 +56,7 @@ class Config:
     huber_delta: float = 1.0
     """TD error at which the Huber loss turns from square to linear. Above 0."""
 
-    target_period: int = 128
+    target_period: int = 64
     """Gradient steps between two moves of the target network. At least 1."""
 
     target_rate: float = 1.0
@@ -89,9 +89,8 @@ class Config:
     """Adam's step size at the first update. Above 0."""
 
     learning_rate_end: float = 0.0
-    """Adam's step size at the last update; a straight line leads there. It ends
-    at 0 because the score is that of the last weights, which would otherwise
-    still swing. At least 0."""
+    """Adam's step size at the last update; a straight line leads there.
+    At least 0."""
 
     adam_epsilon: float = 1e-8
     """Adam's guard against division by zero. Above 0."""
@@ -130,11 +129,15 @@ class Config:
     threads: int = 1
     """CPU threads within one operation; small networks want 1. At least 1."""
 
-    eval_every: int = 5_000
+    eval_every: int = 2_500
     """Environment steps between two greedy evaluations. At least 1."""
 
     eval_episodes: int = 10
     """Episodes of each evaluation during training. At least 1."""
+
+    keep: Literal["best", "last"] = "best"
+    """Weights that the final score is for: those that did best in the greedy
+    evaluations during training (the later ones of equals), or the last ones."""
 
     final_episodes: int = 100
     """Greedy episodes behind the final score. At least 1."""

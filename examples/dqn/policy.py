@@ -18,6 +18,7 @@ class NumpyPolicy:
     """
 
     def __init__(self, weights: Sequence[np.ndarray]):
+        self.weights = weights
         self._layers = list(zip(weights[0::2], weights[1::2]))
         self.num_actions = len(weights[-1])
 

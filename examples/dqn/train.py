@@ -28,9 +28,11 @@ class Result:
     """What a run came to."""
 
     score: float
-    """Mean return of the final greedy episodes."""
+    """Mean return of the final greedy episodes, with the weights kept."""
     returns: np.ndarray
     """Return of each of them."""
+    last_score: float
+    """The score that the last weights have, kept or not."""
     updates: int
     """Gradient steps taken."""
     seconds: float
@@ -73,12 +75,22 @@ def main(config: Config) -> Result:
         report.close()
         envs.close()
 
-    returns = evaluate(agent.policy(), config.env_id, config.final_episodes, final_seed)
-    agent.save(folder)
+    policy = trainer.kept_policy()
+    returns, last_returns = (
+        evaluate(player, config.env_id, config.final_episodes, final_seed)
+        for player in (policy, agent.policy())
+    )
+    agent.save(folder, policy)
     title = f"{config.env_id}, seed {config.seed}: {_score(returns)}"
     plot_run(folder / "run.png", title, history, solved_at)
-    seconds = time.monotonic() - started
-    return Result(float(returns.mean()), returns, agent.updates, seconds, folder)
+    return Result(
+        score=float(returns.mean()),
+        returns=returns,
+        last_score=float(last_returns.mean()),
+        updates=agent.updates,
+        seconds=time.monotonic() - started,
+        run_folder=folder,
+    )
 
 
 @contextlib.contextmanager
@@ -119,7 +131,10 @@ def run_command(arguments: list[str] | None = None) -> int:
         return 2
     spread = f"min {result.returns.min():.0f}, max {result.returns.max():.0f}"
     print(f"{_score(result.returns)} ({spread})")
-    print(f"{result.updates:,} updates, {result.seconds:.1f} s: {result.run_folder}")
+    print(
+        f"last weights {result.last_score:.1f}; {result.updates:,} updates, "
+        f"{result.seconds:.1f} s: {result.run_folder}"
+    )
     return 0
 
 

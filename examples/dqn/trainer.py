@@ -8,6 +8,7 @@ from examples.dqn.agent import Agent
 from examples.dqn.config import Config
 from examples.dqn.envs import Environments
 from examples.dqn.evaluate import evaluate
+from examples.dqn.policy import NumpyPolicy
 from examples.dqn.replay import Replay
 from examples.dqn.report import Report, Row
 from examples.dqn.schedules import epsilon_schedule
@@ -55,6 +56,7 @@ class Trainer:
         self.replay = Replay(config.replay_size, envs.observation_shape)
         self.epsilon = epsilon_schedule(config)
         self.policy = agent.policy()
+        self._best: tuple[float, NumpyPolicy] | None = None
         self.history = History()
         self.step = 0
 
@@ -71,6 +73,12 @@ class Trainer:
                 metrics |= self._evaluate()
             self._record(metrics)
         return self.history
+
+    def kept_policy(self) -> NumpyPolicy:
+        """The policy that the final score is for."""
+        if self.config.keep == "last" or self._best is None:
+            return self.policy
+        return self._best[1]
 
     def _collect(self, end: int) -> None:
         """Plays until step `end`."""
@@ -106,12 +114,14 @@ class Trainer:
         return metrics
 
     def _evaluate(self) -> dict[str, float]:
-        """Plays without exploration, on environments of its own."""
+        """Plays without exploration, on environments of its own, and keeps the best."""
         config = self.config
         returns = evaluate(
             self.policy, config.env_id, config.eval_episodes, self.eval_seed
         )
         mean = float(returns.mean())
+        if mean >= max((value for _, value in self.history.evaluations), default=0.0):
+            self._best: tuple[float, NumpyPolicy] | None = None
         self.history.evaluations.append((self.step, mean))
         return {"greedy_return": mean}
 

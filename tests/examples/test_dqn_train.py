@@ -3,6 +3,7 @@
 import csv
 import io
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -13,6 +14,7 @@ if keras.backend.backend() != "tensorflow":
 pytest.importorskip("gymnasium")
 pytest.importorskip("matplotlib")
 
+from examples.dqn import trainer
 from examples.dqn.config import Config
 from examples.dqn.plot import running_mean
 from examples.dqn.report import Progress, Row
@@ -72,6 +74,8 @@ def test_metrics(run):
 
 
 def test_files(run):
+    kept = keras.models.load_model(run.run_folder / "policy.keras")
+    assert kept.output_shape == (None, 2)
     names = {path.name for path in run.run_folder.iterdir()}
     assert {"metrics.csv", "run.png", "online.keras", "target.weights.h5"} <= names
     events = list(run.run_folder.glob("events.out.tfevents.*"))
@@ -145,3 +149,24 @@ def test_running_mean():
     np.testing.assert_allclose(
         running_mean(np.array([1.0, 3.0, 5.0, 7.0]), 2), [1.0, 2.0, 4.0, 6.0]
     )
+
+
+@pytest.mark.parametrize(
+    ("keep", "returns", "kept"),
+    [
+        ("best", [10.0, 500.0, 500.0, 30.0], 2),
+        ("best", [10.0, 5.0], 0),
+        ("last", [10.0, 5.0], 1),
+        ("best", [], "untrained"),
+        ("best", [-200.0, -90.0, -110.0], 1),
+    ],
+)
+def test_which_policy_is_kept(keep, returns, kept, monkeypatch):
+    envs = SimpleNamespace(observation_shape=(4,))
+    agent = SimpleNamespace(policy=lambda: "untrained")
+    tested = trainer.Trainer(Config(keep=keep), agent, envs, None, None, 0)
+    for number, value in enumerate(returns):
+        monkeypatch.setattr(trainer, "evaluate", lambda *_, v=value: np.array([v]))
+        tested.policy = number
+        tested._evaluate()
+    assert tested.kept_policy() == kept
