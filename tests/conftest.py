@@ -21,6 +21,15 @@ with contextlib.suppress(ImportError):
 import keras
 import pytest
 
+if keras.backend.backend() == "tensorflow":
+    import tensorflow as tf
+
+    # Only before TensorFlow runs anything: two devices for tests of replicas.
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0],
+        [tf.config.LogicalDeviceConfiguration()] * 2,
+    )
+
 
 @pytest.fixture(autouse=True)
 def _fixed_seed():

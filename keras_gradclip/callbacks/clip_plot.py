@@ -70,7 +70,7 @@ def _draw(panel: Any, trace: dict[str, np.ndarray], group: int, name: str) -> No
     # Norms of 0 and inf have no place on a logarithmic axis.
     shown = np.isfinite(norms) & (norms > 0)
     clipped = shown & (scales < 1)
-    size = np.clip(2000 / max(len(steps), 1), 1.0, 12.0)
+    size = np.clip(5000 / max(len(steps), 1), 2.0, 14.0)
     drawn = {"s": size, "linewidths": 0}
     panel.scatter(
         steps[shown & ~clipped], norms[shown & ~clipped], color=BLUE,
