@@ -34,9 +34,9 @@ def run_seed(seed: int, folder: Path) -> tuple[float, str, float, float, float]:
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     seconds = time.perf_counter() - started
     cpu_seconds = cpu_seconds_of_children() - used
-    score, spread = re.search(r"mean return ([\d.]+) .*\((.*)\)", done.stdout).groups()
-    last = float(re.search(r"last weights ([\d.]+)", done.stdout).group(1))
-    return float(score), spread, last, seconds, cpu_seconds
+    pattern = r"mean return ([\d.]+) .*\((.*)\)\nlast weights ([\d.]+)"
+    [(score, spread, last)] = re.findall(pattern, done.stdout)
+    return float(score), spread, float(last), seconds, cpu_seconds
 
 
 def cpu_seconds_of_children() -> float:

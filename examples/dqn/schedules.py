@@ -20,7 +20,7 @@ class Linear:
 
     def __call__(self, step: int) -> float:
         progress = min(step / self.steps, 1.0)
-        return self.start + progress * (self.end - self.start)
+        return (1 - progress) * self.start + progress * self.end
 
 
 @dataclass(frozen=True)

@@ -120,8 +120,8 @@ class Trainer:
             self.policy, config.env_id, config.eval_episodes, self.eval_seed
         )
         mean = float(returns.mean())
-        if mean >= max((value for _, value in self.history.evaluations), default=0.0):
-            self._best: tuple[float, NumpyPolicy] | None = None
+        if self._best is None or mean >= self._best[0]:
+            self._best = mean, self.policy
         self.history.evaluations.append((self.step, mean))
         return {"greedy_return": mean}
 
