@@ -87,8 +87,9 @@ class ClipMonitor(keras.callbacks.Callback):
         if self._next_step is None:
             # Not earlier: other callbacks restore a backup when training
             # begins.
-            iterations = self.model.optimizer and self._optimizer.iterations
-            self._next_step = int(keras.ops.convert_to_numpy(iterations))
+            self._sync()
+            iterations = keras.ops.convert_to_numpy(self._optimizer.iterations)
+            self._next_step = int(iterations)
         self._epoch_start = self._next_step
 
     # The hook at the start of a batch, since Keras runs those at the end in
@@ -125,9 +126,9 @@ class ClipMonitor(keras.callbacks.Callback):
         return plot_trace(self.trace, self.groups, path, groups)
 
     def _read(self) -> None:
-        # On JAX it is the access to `model` that brings the values in.
-        if self.model is None or self._optimizer.clip_state is None:
+        if self._optimizer.clip_state is None:
             return
+        self._sync()
         part = self._optimizer.clip_history(since=self._next_step)
         steps = part["step"]
         if not len(steps):
@@ -142,6 +143,10 @@ class ClipMonitor(keras.callbacks.Callback):
             )
         self._next_step = int(steps[-1]) + 1
         self._parts.append(part)
+
+    def _sync(self) -> None:
+        """Brings the values in: on JAX, Keras does so where `model` is read."""
+        _ = self.model
 
     def _means_since(self, step: int) -> dict[str, float]:
         if not self._parts:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+from keras import ops
 
 from keras_gradclip.clippers.clipper import Clipper, Measured, State, Tensor
 from keras_gradclip.clippers.hyperparameter import (
@@ -85,6 +86,8 @@ class AutoClip(Clipper):
     def decide(self, measured: Measured, state: State) -> tuple[Tensor, State]:
         state = self._history.add(state, measured.norms, measured.observed)
         q = value_at(self.percentile, measured.step) / 100.0
+        if not isinstance(q, float):
+            q = ops.clip(q, 0.0, 1.0)  # a schedule may leave the range
         return self._history.quantile(state, q), state
 
     def get_config(self) -> dict[str, Any]:

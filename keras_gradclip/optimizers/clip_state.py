@@ -84,6 +84,10 @@ class ClipState(KerasSaveable):
         """Returns what the log holds of the steps in `[since, until)`."""
         steps = np.arange(max(since, until - self.log_length, 0), until)
         rows = ops.convert_to_numpy(self.log)[steps % self.log_length]
+        # A row of zeros was never written: the steps came from a file that
+        # was saved without a clipper.
+        written = rows[:, [0, 2]].any(axis=(1, 2))
+        steps, rows = steps[written], rows[written]
         return {
             "step": steps,
             "norm": np.nan_to_num(rows[:, 0], nan=np.inf, posinf=np.inf),

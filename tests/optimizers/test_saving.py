@@ -108,6 +108,7 @@ def test_a_plain_file_loads_and_the_history_starts_afresh(tmp_path):
     assert_same(weights(plain), weights(ours))
     base = len(plain.optimizer.variables)
     assert_same(state(plain.optimizer), state(ours.optimizer)[:base])
+    assert len(ours.optimizer.clip_history()["step"]) == 0
     counts = ours.optimizer.clip_state.state["counts"]
     assert not keras.ops.convert_to_numpy(counts).any()
 
