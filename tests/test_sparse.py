@@ -104,4 +104,5 @@ def test_batch_that_touched_no_row():
 def test_to_dense():
     rows = rows_of([2, 0, 2])
     result = to_dense(sparse(rows, [2, 0, 2], 4))
+    assert as_rows(result) is None
     np.testing.assert_array_equal(array(result), dense(rows, [2, 0, 2], 4))

@@ -136,7 +136,7 @@ def test_scheduled_value_of_the_step_is_used(cls, name, values, others):
     # The first value for the steps 0 to 4, the second from there on.
     schedule = Piecewise([4], list(values))
     scheduled = Step(cls(**{name: schedule}, **others), variables(), COMPILED)
-    constants = [Step(cls(**{name: v}, **others), variables(), mode) for v in values]
+    constants = [Step(cls(**{name: v}, **others), variables()) for v in values]
     state, differs = scheduled.initial_state(), [False, False]
     for t, gradients in enumerate(random_gradients(8)):
         now = int(t > 4)
