@@ -80,8 +80,10 @@ def main() -> None:
 Bar: a mean return of at least {BAR} over 100 greedy episodes, after 50,000
 environment steps, on at least {GOOD_SEEDS} of 10 seeds, each in less than \
 {SECONDS} s.
-Result: **{good} of {len(scores)} seeds**, mean score {sum(scores) / len(scores):.1f},
-slowest run {max(times):.1f} s. {"Met." if good >= GOOD_SEEDS and quick else "Not met."}
+Result: **{good} of {len(scores)} seeds**, mean score {sum(scores) / len(scores):.1f}; \
+slowest run {max(times):.1f} s.
+Score: {"met" if good >= GOOD_SEEDS else "not met"}. \
+Time: {"met" if quick else "not met"}.
 
 | seed | score | episodes | last weights | first step at {BAR} | wall, s | CPU, s |
 | --- | --- | --- | --- | --- | --- | --- |

@@ -132,7 +132,7 @@ class Agent:
         """
         network = keras.models.clone_model(self.online)
         network.set_weights(policy.weights)
-        network.save(folder / "policy.keras")
+        network.save(folder / "policy.keras", include_optimizer=False)
         self.online.save(folder / "online.keras")
         self.target.save_weights(folder / "target.weights.h5")
 

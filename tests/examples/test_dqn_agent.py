@@ -84,7 +84,6 @@ def flat(network):
 @pytest.mark.parametrize(
     "settings",
     [
-        dict(target_period=6),
         dict(target_period=12, double=False),
         dict(target_period=4),
         dict(target_period=1, target_rate=0.1, double=False),
@@ -183,7 +182,7 @@ def test_every_clipper_trains(clipper):
 
 def test_clipper_with_a_scope_it_does_not_know():
     with pytest.raises(ConfigError, match=r"scope.*Received: .*unit"):
-        make_agent(clipper="norm", clip_scope="unit")
+        make_agent(clipper="autoclip", clip_scope="unit")
 
 
 def test_learning_rate_falls_in_a_straight_line():

@@ -1,15 +1,20 @@
 """One device and two replicas learn the same."""
 
 import json
+import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import pytest
 
 if keras.backend.backend() != "tensorflow":
     pytest.skip("the DQN example runs on TensorFlow", allow_module_level=True)
+
+import tensorflow as tf
 
 from examples.dqn.config import Config, ConfigError
 from examples.dqn.strategy import make_strategy
@@ -64,26 +69,65 @@ def test_mirrored_equals_one_device():
         assert max(gaps) < 1e-5, gaps
 
 
-def test_mirrored_needs_devices():
-    with pytest.raises(ConfigError, match=r"two or more devices.*Received: .*CPU:0"):
+@pytest.fixture
+def machine(monkeypatch):
+    """Pretends to have devices; strategies become (name, devices) pairs."""
+
+    def pretend(**counts):
+        def devices(kind):
+            numbers = range(counts.get(kind, 0))
+            return [SimpleNamespace(name=f"{kind}:{number}") for number in numbers]
+
+        monkeypatch.setattr(tf.config, "list_logical_devices", devices)
+        for name in ("MirroredStrategy", "OneDeviceStrategy"):
+            fake = partial(lambda name, devices: (name, devices), name)
+            monkeypatch.setattr(tf.distribute, name, fake)
+
+    return pretend
+
+
+@pytest.mark.parametrize(
+    ("name", "counts", "answer"),
+    [
+        ("auto", dict(CPU=1), ("OneDeviceStrategy", "CPU:0")),
+        ("auto", dict(CPU=2), ("OneDeviceStrategy", "CPU:0")),
+        ("auto", dict(CPU=1, GPU=1), ("OneDeviceStrategy", "GPU:0")),
+        ("auto", dict(CPU=1, GPU=2), ("MirroredStrategy", ["GPU:0", "GPU:1"])),
+        ("one_device", dict(CPU=1, GPU=2), ("OneDeviceStrategy", "GPU:0")),
+        ("mirrored", dict(CPU=2), ("MirroredStrategy", ["CPU:0", "CPU:1"])),
+    ],
+)
+def test_choice_of_devices(machine, name, counts, answer):
+    machine(**counts)
+    assert make_strategy(Config(strategy=name)) == answer
+
+
+def test_default_strategy():
+    assert make_strategy(Config(strategy="default")) is tf.distribute.get_strategy()
+
+
+@pytest.mark.parametrize("counts", [dict(CPU=1), dict(CPU=2, GPU=1)])
+def test_mirrored_needs_devices(machine, counts):
+    machine(**counts)
+    with pytest.raises(ConfigError, match=r"two or more devices.*Received: .PU:0$"):
         make_strategy(Config(strategy="mirrored"))
 
 
-@pytest.mark.parametrize("name", ["auto", "one_device", "default"])
-def test_one_replica_without_several_gpus(name):
-    assert make_strategy(Config(strategy=name)).num_replicas_in_sync == 1
+def test_batch_must_divide(machine):
+    machine(CPU=3)
+    with pytest.raises(ConfigError, match=r"3 replicas. Received: batch_size=64"):
+        make_strategy(Config(strategy="mirrored"))
 
 
-def test_batch_must_divide(tmp_path):
-    flags = ["--strategy", "mirrored", "--logical-devices", "2", "--batch-size", "63"]
-    flags += ["--run-folder", str(tmp_path / "run")]
+def test_command_tells_a_missing_device_in_one_line(tmp_path):
+    flags = ["--strategy", "mirrored", "--run-folder", str(tmp_path / "run")]
     done = subprocess.run(
         [sys.executable, "-m", "examples.dqn.train", *flags],
         cwd=ROOT,
+        env=os.environ | {"CUDA_VISIBLE_DEVICES": ""},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1
-    assert "batch_size must divide by the 2 replicas" in done.stderr
-    assert "batch_size=63" in done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert "two or more devices" in done.stderr
