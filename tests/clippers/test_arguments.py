@@ -119,7 +119,7 @@ SCHEDULED = [
     (AutoClip, "percentile", (10.0, 60.0), {"window": 4}),
     (AGC, "clip_factor", (0.1, 0.01), {}),
     (AGC, "clip_factor", (0.1, 0.01), {"scope": "variable"}),
-    (ZClip, "z_threshold", (0.1, 0.3), {"warmup_steps": 1}),
+    (ZClip, "z_threshold", (0.1, 0.3), {"warmup_steps": 2}),
     (ZClip, "max_norm", (1.0, 3.0), {}),
     (AdaGC, "relative_threshold", (1.0, 1.5), {"warmup_steps": 1}),
     (AdaGC, "absolute_threshold", (0.2, 0.5), {}),
