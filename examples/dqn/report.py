@@ -83,28 +83,32 @@ class Progress:
         """Shows a row, if this is the time for it."""
         if self._terminal:
             columns = shutil.get_terminal_size().columns - 1
+            line = self.line(row)
+            if len(line) > columns:
+                line = self.line(row, short=True)[:columns]
             # Erases the rest of the line, where the last one was longer.
-            self._stream.write(f"\r{self.line(row)[:columns]}\x1b[K")
+            self._stream.write(f"\r{line}\x1b[K")
             self._stream.flush()
         elif row.step * 10 // self._total > self._tenths:
             self._tenths = row.step * 10 // self._total
             print(self.line(row), file=self._stream, flush=True)
 
-    def line(self, row: Row) -> str:
-        """The row in words."""
+    def line(self, row: Row, short: bool = False) -> str:
+        """The row in words; `short` fits 79 columns."""
         done = row.step / self._total
-        left = (time.monotonic() - self._started) * (1 - done) / done
+        left = int((time.monotonic() - self._started) * (1 - done) / done)
         parts = [
-            f"{row.step:>7,}/{self._total:,} {done:4.0%}",
-            f"{int(left) // 60}:{int(left) % 60:02d} left",
+            f"{done:4.0%} {left // 60}:{left % 60:02d}{'' if short else ' left'}",
             _part("return", row.mean_return, "5.1f"),
-            _part("epsilon", row.epsilon, ".2f"),
-            _part("loss", row.loss, ".4f"),
-            _part("norm", row.norm, ".3f"),
-            _part("threshold", row.threshold, ".3f"),
-            _part("clipped", row.clip_fraction, "4.0%"),
+            _part("eps" if short else "epsilon", row.epsilon, ".2f"),
+            _part("loss", row.loss, ".2f" if short else ".4f"),
+            _part("norm", row.norm, ".1f" if short else ".3f"),
+            _part("threshold", row.threshold, ".1f" if short else ".3f"),
+            _part("clipped", row.clip_fraction, ".0%" if short else "4.0%"),
         ]
-        return " | ".join(parts)
+        if short:
+            return " ".join(parts)
+        return " | ".join([f"{row.step:>7,}/{self._total:,}", *parts])
 
     def close(self) -> None:
         """Leaves the last state of the line standing."""

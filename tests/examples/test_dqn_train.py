@@ -102,11 +102,11 @@ def test_same_seed_same_metrics_and_other_seed_other_metrics(run, tmp_path):
     assert metrics(other) != metrics(run)
 
 
-def test_several_environments_take_the_same_number_of_steps(tmp_path):
-    settings = dict(num_envs=3, clipper="none", eval_every=10_000)
+def test_several_environments_stop_at_the_last_step(tmp_path):
+    settings = dict(num_envs=16, total_steps=1501, clipper="none", eval_every=10_000)
     result = small_run(tmp_path / "run", **settings)
     rows = rows_of(result)
-    assert int(rows[-1]["step"]) == 1500
+    assert int(rows[-1]["step"]) == 1501
     assert rows[-1]["norm"] == ""
 
 
@@ -130,6 +130,23 @@ def test_progress_on_a_terminal_stays_on_one_line():
     assert text.count("\r") == 3
 
 
+@pytest.mark.parametrize(
+    ("columns", "begins"), [(80, " 50% "), (200, "    500/1,000 | ")]
+)
+def test_progress_tells_all_at_any_width(columns, begins, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    stream = Terminal()
+    row = ROW._replace(mean_return=500.0, norm=12.34, threshold=10.56, clip_fraction=1)
+    Progress(1000, stream).show(row)
+    line = stream.getvalue().removeprefix("\r").removesuffix("\x1b[K")
+    assert len(line) < columns
+    assert line.startswith(begins)
+    for words in ("return 500.0", "0.25", "loss 0.12", "norm 12.3", "threshold 10."):
+        assert words in line
+    assert "clipped" in line
+    assert line.endswith("100%")
+
+
 def test_progress_in_a_pipe_is_ten_plain_lines():
     stream = io.StringIO()
     progress = Progress(1000, stream)
@@ -140,7 +157,7 @@ def test_progress_in_a_pipe_is_ten_plain_lines():
     assert len(lines) == 10
     assert "\r" not in stream.getvalue()
     assert "\x1b" not in stream.getvalue()
-    for words in ("100/1,000  10%", "return  21.5", "epsilon 0.25", "loss 0.1250"):
+    for words in ("100/1,000 |  10% ", "return  21.5", "epsilon 0.25", "loss 0.1250"):
         assert words in lines[0]
     assert "norm -" in lines[0]
 
