@@ -74,22 +74,25 @@ def bar_for(network: str, candidate: str, mode: str) -> float | None:
 # Measuring.
 
 
-def measure(network: str, mode: str, rounds: int | None) -> Cell:
+def measure(network: str, mode: str, options: argparse.Namespace) -> Cell:
     """Measures one cell in this process, on the active backend."""
+    clock = time.process_time if options.cpu_time else time.perf_counter
     import keras
     import overhead_cell as cell
 
+    rounds = options.blocks
     began, load = time.time(), os.getloadavg()[0]
     jit_compile = not mode.endswith(("graph", "eager"))
     if network == "long":
         rounds = rounds or cell.NETWORKS["mlp"].rounds
-        times = cell.measure_long_run(jit_compile, rounds, _log)
+        times = cell.measure_long_run(jit_compile, rounds, _log, clock)
         bases = {f"{name}, late": name for name in cell.LONG_CANDIDATES}
         pairs = {}
     else:
         rounds = rounds or cell.NETWORKS[network].rounds
-        times = cell.measure_network(network, jit_compile, rounds, _log)
-        bases = dict.fromkeys(cell.CANDIDATES, cell.REFERENCE)
+        chosen = cell.candidates(options.only)
+        times = cell.measure_network(network, jit_compile, rounds, _log, clock, chosen)
+        bases = dict.fromkeys(chosen, cell.REFERENCE)
         windows = [f"AutoClip global, window {size}" for size in (8192, 128)]
         pairs = cell.summarize(times, {windows[0]: windows[1]})
     ratios = cell.summarize(times, bases)
@@ -102,35 +105,47 @@ def measure(network: str, mode: str, rounds: int | None) -> Cell:
         "rounds": len(times[cell.REFERENCE]),
         "seconds": round(time.time() - began),
         "load": [round(load, 1), round(os.getloadavg()[0], 1)],
-        "cpus": os.cpu_count(),
+        "cpus": len(os.sched_getaffinity(0)),
+        **asked(options),
         "versions": {"keras": keras.__version__, backend.__name__: backend.__version__},
         "ratios": ratios,
+        "failed": [name for name in bases if name not in ratios],
     }
 
 
-def measure_all(path: Path, rounds: int | None, fresh: bool) -> list[Cell]:
+def measure_all(path: Path, options: argparse.Namespace) -> list[Cell]:
     """Measures each cell that `path` does not hold yet in its own process."""
-    if fresh:
+    if options.fresh:
         path.unlink(missing_ok=True)
     for network in NETWORKS:
         for mode in MODES:
-            if any(_is(c, network, mode) for c in read_cells(path)):
+            if any(_is(c, network, mode) for c in read_cells(path, options)):
                 continue
             backend, variant = mode.split()
             command = [sys.executable, __file__, "--network", network]
             command += ["--mode", variant, "--json", str(path)]
-            command += ["--blocks", str(rounds)] if rounds else []
+            command += ["--only", options.only]
+            command += ["--blocks", str(options.blocks)] if options.blocks else []
+            command += ["--cpu-time"] if options.cpu_time else []
             environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ}
             environment["KERAS_BACKEND"] = backend
             subprocess.run(command, env=environment, check=True)
-    return read_cells(path)
+    return read_cells(path, options)
 
 
-def read_cells(path: Path) -> list[Cell]:
+def asked(options: argparse.Namespace) -> dict[str, str]:
+    """Returns what must agree for two cells to stand in one table."""
+    clock = "CPU" if options.cpu_time else "wall"
+    return {"clock": clock, "only": options.only}
+
+
+def read_cells(path: Path, options: argparse.Namespace) -> list[Cell]:
     """Returns the cells measured so far; of one measured twice, the last."""
     if not path.exists():
         return []
     cells = [json.loads(line) for line in path.read_text().splitlines()]
+    wanted = asked(options)
+    cells = [c for c in cells if {key: c[key] for key in wanted} == wanted]
     found = {(cell["network"], cell["mode"]): cell for cell in cells}
     return list(found.values())
 
@@ -154,7 +169,8 @@ def report(cells: list[Cell], command: str) -> str:
         "# What clipping adds to a training step",
         f"Made by `{command}`, with "
         + ", ".join(f"{name} {version}" for name, version in versions.items())
-        + f", on {' or '.join(map(str, cpus))} CPU cores, batches of 32, Adam.",
+        + f", on {' or '.join(map(str, cpus))} CPU core(s), batches of 32, Adam; "
+        f"{cells[0]['clock']} time.",
         "Ratios are step times over that of Keras's `global_clipnorm`, in the "
         "same round of blocks, all candidates taking turns: the median over "
         "rounds / the ratio of the 10th percentiles of the times, which other "
@@ -174,7 +190,8 @@ def report(cells: list[Cell], command: str) -> str:
 
 
 def _table(network: str, columns: list[Cell]) -> str:
-    rows = list(dict.fromkeys(name for cell in columns for name in cell["ratios"]))
+    names = (n for cell in columns for n in (*cell["ratios"], *cell["failed"]))
+    rows = list(dict.fromkeys(names))
     lines = [
         ["", *(cell["mode"] for cell in columns)],
         ["---"] * (len(columns) + 1),
@@ -188,7 +205,7 @@ def _table(network: str, columns: list[Cell]) -> str:
 def _entry(network: str, name: str, cell: Cell) -> str:
     summary = cell["ratios"].get(name)
     if summary is None:
-        return "fails"
+        return "fails" if name in cell["failed"] else ""
     if name == "Keras global_clipnorm":
         return f"{summary['us']:,.0f} us / {summary['low_us']:,.0f} us"
     text = f"{summary['ratio']:.2f} / {summary['low_ratio']:.2f}"
@@ -207,7 +224,13 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--network", choices=[*NETWORKS, "all"], default="all")
     parser.add_argument("--mode", choices=sorted({m.split()[1] for m in MODES}))
+    parser.add_argument("--only", default="", metavar="REGEX", help="candidates")
     parser.add_argument("--blocks", type=int, metavar="N", help="rounds of blocks")
+    parser.add_argument(
+        "--cpu-time",
+        action="store_true",
+        help="on one core, by the process's CPU time: for a machine in use",
+    )
     parser.add_argument("--quick", action="store_true", help="20 rounds only")
     parser.add_argument("--json", type=Path, metavar="PATH", help="append cells to it")
     parser.add_argument("--all", action="store_true", help="every cell, and the table")
@@ -221,10 +244,14 @@ def main() -> None:
     options = parse()
     if options.all:
         path = options.json or RESULTS / "overhead.jsonl"
-        cells = measure_all(path, options.blocks, options.fresh)
-        table = report(cells, "python benchmarks/overhead.py --all")
+        cells = measure_all(path, options)
+        used = " --cpu-time" if options.cpu_time else ""
+        table = report(cells, f"python benchmarks/overhead.py --all{used}")
         path.with_suffix(".md").write_text(table)
         return
+    if options.cpu_time:
+        # Before any backend is imported and sizes its thread pools.
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     import keras
 
     default = {"tensorflow": "xla", "jax": "jit", "torch": "eager"}
@@ -235,7 +262,7 @@ def main() -> None:
     networks = NETWORKS if options.network == "all" else [options.network]
     for network in networks:
         _log(f"{TITLES[network]}: {mode}")
-        cell = measure(network, mode, options.blocks)
+        cell = measure(network, mode, options)
         if options.json:
             with options.json.open("a") as file:
                 file.write(json.dumps(cell) + "\n")

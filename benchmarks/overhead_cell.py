@@ -10,6 +10,7 @@ all of them alike, and their ratios survive it. Single wall times do not.
 import gc
 import itertools
 import random
+import re
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -194,25 +195,33 @@ def _torch_step(model: Any, x: np.ndarray, y: np.ndarray) -> Callable[[], Any]:
 _STEPS = {"tensorflow": _tensorflow_step, "jax": _jax_step, "torch": _torch_step}
 
 
-def measure_network(name: str, jit_compile: bool, rounds: int, log: Any) -> Times:
-    """Times one step of every candidate on a network.
+def candidates(pattern: str) -> list[str]:
+    """Returns the names that `pattern` is found in, and the reference's."""
+    return [n for n in CANDIDATES if n == REFERENCE or re.search(pattern, n)]
+
+
+def measure_network(
+    name: str, jit_compile: bool, rounds: int, log: Any, clock: Any, chosen: list[str]
+) -> Times:
+    """Times one step of every chosen candidate on a network.
 
     Returns:
         As `interleave`, without the candidates that fail to train.
     """
     network = NETWORKS[name]
     trainers = {}
-    for candidate, make in CANDIDATES.items():
+    for candidate in chosen:
         log(f"building {candidate}")
         try:
-            trainers[candidate] = Trainer(network, make(), jit_compile)
+            optimizer = CANDIDATES[candidate]()
+            trainers[candidate] = Trainer(network, optimizer, jit_compile)
         except Exception as error:  # One that fails must not cost the table.
             log(f"{candidate} fails: {type(error).__name__}: {error}")
-    return interleave(trainers, network.steps, rounds, log)
+    return interleave(trainers, network.steps, rounds, log, clock)
 
 
 def measure_long_run(
-    jit_compile: bool, rounds: int, log: Any, long_run: int = LONG_RUN
+    jit_compile: bool, rounds: int, log: Any, clock: Any, long_run: int = LONG_RUN
 ) -> Times:
     """Times the MLP's steps around the tenth and after `long_run` of them.
 
@@ -235,7 +244,7 @@ def measure_long_run(
                 trainer.run(SHORT_RUN)
 
     steps = NETWORKS["mlp"].steps
-    return interleave({**early, **late}, steps, rounds, log, rewind)
+    return interleave({**early, **late}, steps, rounds, log, clock, rewind)
 
 
 def interleave(
@@ -243,6 +252,7 @@ def interleave(
     steps: int,
     rounds: int,
     log: Any,
+    clock: Callable[[], float],
     before_round: Callable[[int], None] = lambda turn: None,
 ) -> Times:
     """Times blocks of steps, the trainers taking turns.
@@ -266,9 +276,9 @@ def interleave(
         before_round(turn)
         for name in order.sample(list(trainers), len(trainers)):
             trainers[name].run(1)  # Brings its memory back into the caches.
-            start = time.perf_counter()
+            start = clock()
             trainers[name].run(steps)
-            times[name].append((time.perf_counter() - start) / steps * 1e6)
+            times[name].append((clock() - start) / steps * 1e6)
     return {name: np.array(values) for name, values in times.items()}
 
 
@@ -282,7 +292,7 @@ def summarize(times: Times, bases: dict[str, str]) -> dict[str, dict[str, float]
     """
     summary = {}
     for name, base in bases.items():
-        if name not in times:
+        if name not in times or base not in times:
             continue
         ratios = times[name] / times[base]
         low, low_of_base = (np.percentile(times[n], 10) for n in (name, base))
