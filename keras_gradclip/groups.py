@@ -6,6 +6,7 @@ each output unit of each weight has a norm of its own; the whole counts as
 one group in logs and plots.
 """
 
+import itertools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from keras_gradclip.norms import sums_of_squares
+from keras_gradclip.norms import constant, sums_of_squares
 from keras_gradclip.unit_axes import resolve_unit_axes
 
 Tensor = Any
@@ -70,9 +71,9 @@ class Groups:
         count = len(self.group_of)
         return ops.stack([sums.get(i, zero) for i in range(count)])
 
-    def norms_of(self, tensors: Sequence[Any]) -> Tensor:
-        """Returns each group's norm, shape `(groups,)`."""
-        return self.norms(sums_of_squares(tensors))
+    def weight_norms(self, weights: Sequence[Any]) -> Tensor:
+        """Returns the norm of each group's weights, shape `(groups,)`."""
+        return self.norms(sums_of_squares([constant(w) for w in weights]))
 
     def spread(self, values: Tensor, otherwise: Tensor) -> list[Tensor]:
         """Returns each variable's entry of `values`, shape `(groups,)`.
@@ -88,7 +89,8 @@ def group_variables(
     scope: str,
     include: Selector | None = None,
     exclude: Selector | None = None,
-    unit_axes: Mapping[str, Sequence[int]] | None = None,
+    unit_axes: Mapping[str, Any] | None = None,
+    known_axes: Mapping[str, Any] | None = None,
 ) -> Groups:
     """Divides variables into groups.
 
@@ -99,7 +101,8 @@ def group_variables(
             searched for in `variable.path`, several of them, or a predicate
             on the variable. `None` means all.
         exclude: Which of those do not, in the same form.
-        unit_axes: At scope "unit", overrides of the axes to sum over.
+        unit_axes: At scope "unit", the user's word on the axes to sum over.
+        known_axes: What a model's layers say of them.
 
     Raises:
         ValueError: If no variable takes part.
@@ -118,7 +121,8 @@ def group_variables(
     axes: tuple[tuple[int, ...], ...] = ()
     if scope == "unit":
         axes = tuple(
-            resolve_unit_axes(path_of(v), tuple(v.shape), unit_axes) for v in variables
+            resolve_unit_axes(path_of(v), tuple(v.shape), unit_axes, known_axes)
+            for v in variables
         )
     return Groups(tuple(names), tuple(group_of), axes)
 
@@ -136,11 +140,13 @@ def _group_keys(variables: Sequence[Any], scope: str) -> list[str]:
     if scope == "layer":
         return [path.rpartition("/")[0] or path for path in paths]
     # Two layers may bear one name, and each variable is a group of its own.
-    seen: dict[str, int] = {}
-    keys = []
+    keys: list[str] = []
     for path in paths:
-        seen[path] = seen.get(path, -1) + 1
-        keys.append(f"{path}_{seen[path]}" if seen[path] else path)
+        names = itertools.chain([path], (f"{path}_{i}" for i in itertools.count(1)))
+        # A name made up here must not be the path of a later variable.
+        keys.append(
+            next(n for n in names if n not in keys and (n == path or n not in paths))
+        )
     return keys
 
 
@@ -159,14 +165,19 @@ def _matches(selector: Selector, variable: Any) -> bool:
     return any(re.search(pattern, path_of(variable)) for pattern in patterns)
 
 
-def check_selector(name: str, selector: Any) -> None:
-    """Raises `ValueError` unless `selector` is one that `include` takes."""
+def as_selector(name: str, selector: Any) -> Selector | None:
+    """Returns what was given as `include` or `exclude`, checked.
+
+    Raises:
+        ValueError: If it is of no form that these take.
+    """
     if selector is None or callable(selector):
-        return
-    patterns = [selector] if isinstance(selector, str) else selector
+        return selector
     try:
-        for pattern in patterns:
+        patterns = selector if isinstance(selector, str) else list(selector)
+        for pattern in [patterns] if isinstance(patterns, str) else patterns:
             re.compile(pattern)
+        return patterns
     except (TypeError, re.error) as error:
         raise ValueError(
             f"`{name}` must be a regular expression, a list of them, or a "

@@ -27,6 +27,11 @@ def sums_of_squares(gradients: Sequence[Any]) -> Tensor:
     return _sums_of_squares([_summed(gradient) for gradient in gradients])
 
 
+def constant(weight: Any) -> Tensor:
+    """Returns a variable's value, cut off from what torch records of it."""
+    return ops.stop_gradient(ops.convert_to_tensor(weight))
+
+
 def unit_norms(tensor: Any, axes: tuple[int, ...]) -> Tensor:
     """Returns the norm of each unit of a dense tensor, float32.
 
@@ -53,10 +58,12 @@ if BACKEND == "torch":
     import torch
 
     def _sums_of_squares(tensors: Sequence[Any]) -> Tensor:
-        present = [t for t in tensors if t is not None]
+        present = [ops.convert_to_tensor(t) for t in tensors if t is not None]
         if not present:
             return torch.zeros(len(tensors))
         # One fused call for all tensors; a loop costs ten times as much.
+        # It widens to float32, but does not narrow.
+        present = [t.float() if t.dtype == torch.float64 else t for t in present]
         norms = torch._foreach_norm(present, 2, dtype=torch.float32)
         if len(present) < len(tensors):
             found, zero = iter(norms), norms[0].new_zeros(())

@@ -110,6 +110,9 @@ class WholeHistory:
         # is counted, and an unobserved one, inf, is not.
         edges = np.append(edges, np.finfo("float32").max)
         self.edges = edges.astype("float32")
+        # One entry more: a rank past the last value, as that of an empty
+        # history, finds no bucket.
+        self._value_of_bucket = np.append(self.edges, self.edges[-1])
 
     def initial_state(self, groups: int) -> State:
         return {
@@ -132,7 +135,8 @@ class WholeHistory:
         low, high, fraction = _ranks(count, q)
         buckets = _count_at_most(counts, ops.stack([low, high], axis=1))
         values = ops.minimum(
-            ops.take(self.edges, buckets), ops.expand_dims(state["largest"], 1)
+            ops.take(self._value_of_bucket, buckets),
+            ops.expand_dims(state["largest"], 1),
         )
         return _interpolate(values, fraction, count)
 

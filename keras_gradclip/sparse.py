@@ -60,7 +60,9 @@ def to_dense(gradient: Any) -> Tensor:
         return gradient
     if BACKEND == "jax":
         return gradient.todense()
-    return ops.convert_to_tensor(gradient)
+    import tensorflow as tf
+
+    return tf.convert_to_tensor(gradient)
 
 
 def sum_duplicates(rows: SparseRows) -> tuple[Tensor, Tensor]:

@@ -139,12 +139,15 @@ def default_unit_axes(path: str, shape: tuple[int, ...]) -> Axes:
 
 
 def resolve_unit_axes(
-    path: str, shape: tuple[int, ...], overrides: Mapping[str, Any] | None
+    path: str,
+    shape: tuple[int, ...],
+    overrides: Mapping[str, Any] | None,
+    known: Mapping[str, Any] | None = None,
 ) -> Axes:
     """Returns the unit axes of one weight, the user's word first.
 
-    The key that equals the path wins, then the first key that `re.search`
-    finds in the path, then `default_unit_axes`.
+    The key of `overrides` that equals the path wins, then its first key that
+    `re.search` finds in the path, then `known`, then `default_unit_axes`.
 
     Args:
         path: `variable.path`.
@@ -152,6 +155,7 @@ def resolve_unit_axes(
         overrides: `None`, or a dict from paths or regular expressions to
             axes: an int or a sequence of ints. Negative axes count from the
             end; `()` makes each single weight a unit.
+        known: `None`, or what `unit_axes_of` returned for the model.
 
     Returns:
         The axes to sum over, sorted, each in `[0, len(shape))`.
@@ -165,19 +169,37 @@ def resolve_unit_axes(
     >>> resolve_unit_axes("head/kernel", (8, 2, 3), {"^head/": [0, -1]})
     (0, 2)
     """
-    if overrides is None:
-        return default_unit_axes(path, shape)
-    if not isinstance(overrides, Mapping):
+    check_unit_axes(overrides)
+    overrides, known = overrides or {}, known or {}
+    if path in overrides:
+        return _checked_axes(path, overrides[path], path, shape)
+    for pattern, axes in overrides.items():
+        if re.search(pattern, path):
+            return _checked_axes(pattern, axes, path, shape)
+    if path in known:
+        return _checked_axes(path, known[path], path, shape)
+    return default_unit_axes(path, shape)
+
+
+def check_unit_axes(overrides: Any) -> None:
+    """Raises `ValueError` unless `overrides` is one for `resolve_unit_axes`.
+
+    Whether the axes fit is not known before the shapes are.
+    """
+    if overrides is not None and not isinstance(overrides, Mapping):
         raise ValueError(
             "`unit_axes` must be `None` or a dict from variable paths or regular "
             f"expressions to axes. Received: unit_axes={overrides!r}"
         )
-    if path in overrides:
-        return _checked_axes(path, overrides[path], path, shape)
-    for pattern, axes in overrides.items():
-        if _matches(pattern, path):
-            return _checked_axes(pattern, axes, path, shape)
-    return default_unit_axes(path, shape)
+    for key in overrides or {}:
+        try:
+            re.compile(key)
+        except (TypeError, re.error) as error:
+            raise ValueError(
+                "`unit_axes` must have variable paths or regular expressions as "
+                f"its keys, but not the key {key!r} ({error}). "
+                f"Received: unit_axes={overrides!r}"
+            ) from error
 
 
 def _collect_owners(
@@ -218,16 +240,6 @@ def _axes_in_layer(layer: keras.Layer | None, variable: Any) -> Axes:
 def _all_but(rank: int, *kept: int) -> Axes:
     """All axes but those in `kept`, which count from the end."""
     return tuple(axis for axis in range(rank) if axis - rank not in kept)
-
-
-def _matches(pattern: Any, path: str) -> bool:
-    try:
-        return re.search(pattern, path) is not None
-    except (re.error, TypeError) as error:
-        raise ValueError(
-            "`unit_axes` must have variable paths or regular expressions as its "
-            f"keys. Received: the key {pattern!r} ({error})"
-        ) from error
 
 
 def _checked_axes(key: Any, axes: Any, path: str, shape: tuple[int, ...]) -> Axes:

@@ -96,13 +96,13 @@ def test_norms_are_those_of_the_groups(scope, exclude):
     np.testing.assert_allclose(array(result), np.sqrt(expected), rtol=1e-6)
 
 
-def test_norms_of_tensors():
+def test_weight_norms():
     groups = group_variables(variables(), "layer")
     values = [keras.ops.convert_to_numpy(v).astype("float64") for v in variables()]
     sums = [(v**2).sum() for v in values]
     expected = np.sqrt([sums[0] + sums[1], sums[2] + sums[3]])
-    np.testing.assert_allclose(array(groups.norms_of(tensors(values))), expected, 1e-5)
-    np.testing.assert_allclose(array(groups.norms_of(variables())), expected, 1e-5)
+    np.testing.assert_allclose(array(groups.weight_norms(tensors(values))), expected, 1e-5)
+    np.testing.assert_allclose(array(groups.weight_norms(variables())), expected, 1e-5)
 
 
 def test_values_are_spread_to_the_variables():

@@ -14,7 +14,7 @@ from keras_gradclip.clippers.hyperparameter import (
     serialize,
     value_at,
 )
-from keras_gradclip.groups import Groups
+from keras_gradclip.unit_axes import check_unit_axes
 
 
 @keras.saving.register_keras_serializable(package="keras_gradclip")
@@ -83,17 +83,8 @@ class AGC(Clipper):
                 '`unit_axes` may be given at scope "unit" only. '
                 f"Received: unit_axes={unit_axes!r}, scope={scope!r}"
             )
+        check_unit_axes(unit_axes)
         self.unit_axes = None if unit_axes is None else dict(unit_axes)
-
-    def group(
-        self,
-        variables: Sequence[Any],
-        unit_axes: Mapping[str, Sequence[int]] | None = None,
-    ) -> Groups:
-        # What the user says comes before what the model's layers say.
-        overrides = {**(self.unit_axes or {}), **(unit_axes or {})}
-        overrides.update(self.unit_axes or {})
-        return super().group(variables, overrides)
 
     def decide(self, measured: Measured, state: State) -> tuple[Tensor, State]:
         clip_factor = ops.cast(value_at(self.clip_factor, measured.step), "float32")

@@ -51,8 +51,8 @@ class Chain(Clipper):
         from keras_gradclip.clippers import get
 
         super().__init__()
-        given = list(clippers)
-        links = [get(clipper) for clipper in given]
+        given = list(clippers) if isinstance(clippers, Iterable) else clippers
+        links = [get(clipper) for clipper in given] if isinstance(given, list) else []
         if not links or None in links:
             raise ValueError(
                 "`clippers` must be a list of at least one clipper. "

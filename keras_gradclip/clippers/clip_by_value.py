@@ -13,7 +13,7 @@ from keras_gradclip.clippers.hyperparameter import (
     serialize,
     value_at,
 )
-from keras_gradclip.clippers.units import effective_record
+from keras_gradclip.clippers.units import Effect
 from keras_gradclip.groups import Groups
 from keras_gradclip.norms import sums_of_squares
 from keras_gradclip.scaling import scale_gradients
@@ -67,13 +67,13 @@ class ClipByValue(Clipper):
         finite = all_finite(before)
         bound = ops.cast(value_at(self.value, step), "float32")
         bounded = list(gradients)
-        losses = {}
+        after, lost = {}, {}
         for i, gradient in enumerate(gradients):
             if gradient is not None and groups.group_of[i] is not None:
-                bounded[i], losses[i] = _clip_elements(gradient, bound)
+                bounded[i], after[i], lost[i] = _clip_elements(gradient, bound)
         untouched = self.untouched(finite)
-        lost = groups.norms(groups.variable_sums(losses))
-        record = effective_record(groups.norms(before), lost, untouched, finite)
+        effect = Effect(before, groups.variable_sums(after), groups.variable_sums(lost))
+        record = effect.record(groups, finite, untouched)
         # A clipped inf is finite: a broken step starts from the original.
         if self.on_nonfinite == "propagate":
             bounded = _choose(finite, bounded, gradients)
@@ -84,8 +84,8 @@ class ClipByValue(Clipper):
         return {"value": serialize(self.value), **super().get_config()}
 
 
-def _clip_elements(gradient: Any, bound: Any) -> tuple[Any, Any]:
-    """Returns a bounded gradient and the loss in its sum of squares."""
+def _clip_elements(gradient: Any, bound: Any) -> tuple[Any, Any, Any]:
+    """Returns a bounded gradient, its sum of squares and what was cut off."""
     rows = as_rows(gradient)
     if rows is None:
         values, slots = gradient, None
@@ -97,11 +97,12 @@ def _clip_elements(gradient: Any, bound: Any) -> tuple[Any, Any]:
     wide = ops.cast(values, "float32") if _is_half(values) else values
     bound = ops.cast(bound, ops.dtype(wide))
     clipped = ops.minimum(ops.maximum(wide, -bound), bound)
-    loss = ops.sum(ops.cast(ops.square(wide) - ops.square(clipped), "float32"))
+    after = ops.sum(ops.square(ops.cast(clipped, "float32")))
+    lost = ops.sum(ops.cast(ops.abs(wide - clipped), "float32"))
     if rows is not None:
         dtype = ops.dtype(rows.values)
-        return rows.rebuild(ops.cast(keep_first(clipped, slots), dtype)), loss
-    return ops.cast(clipped, ops.dtype(gradient)), loss
+        return rows.rebuild(ops.cast(keep_first(clipped, slots), dtype)), after, lost
+    return ops.cast(clipped, ops.dtype(gradient)), after, lost
 
 
 def _is_half(tensor: Any) -> bool:

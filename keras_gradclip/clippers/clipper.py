@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from keras_gradclip.clippers.units import effective_record, units_of
+from keras_gradclip.clippers.units import Effect, units_of
 from keras_gradclip.groups import (
     Groups,
     Selector,
-    check_selector,
+    as_selector,
     group_variables,
 )
 from keras_gradclip.norms import sums_of_squares
@@ -98,6 +98,7 @@ class Clipper:
     """
 
     scopes: tuple[str, ...] = ("global", "layer", "variable")
+    unit_axes: Mapping[str, Any] | None = None
 
     def __init__(
         self,
@@ -108,11 +109,9 @@ class Clipper:
     ):
         check_choice("scope", scope, self.scopes)
         check_choice("on_nonfinite", on_nonfinite, ON_NONFINITE)
-        check_selector("include", include)
-        check_selector("exclude", exclude)
         self.scope = scope
-        self.include = include
-        self.exclude = exclude
+        self.include = as_selector("include", include)
+        self.exclude = as_selector("exclude", exclude)
         self.on_nonfinite = on_nonfinite
 
     # What a rule writes.
@@ -154,7 +153,12 @@ class Clipper:
                 `keras_gradclip.unit_axes_of`.
         """
         return group_variables(
-            variables, self.scope, self.include, self.exclude, unit_axes
+            variables,
+            self.scope,
+            self.include,
+            self.exclude,
+            self.unit_axes,
+            known_axes=unit_axes,
         )
 
     def clip(
@@ -188,7 +192,7 @@ class Clipper:
             norms=norms,
             observed=ops.logical_and(finite, norms > 0),
             step=step,
-            weight_norms=lambda: groups.norms_of(weights),
+            weight_norms=lambda: groups.weight_norms(weights),
         )
         state = {name: ops.convert_to_tensor(v) for name, v in state.items()}
         thresholds, state = self.decide(measured, state)
@@ -212,26 +216,31 @@ class Clipper:
         }
         squares = {i: ops.square(unit.norms) for i, unit in units.items()}
         others = [None if i in units else g for i, g in enumerate(gradients)]
-        sums = groups.variable_sums({i: ops.sum(s) for i, s in squares.items()})
-        finite = all_finite(sums + sums_of_squares(others))
+        before = groups.variable_sums({i: ops.sum(s) for i, s in squares.items()})
+        finite = all_finite(before + sums_of_squares(others))
         untouched = self.untouched(finite)
         spread: list[Any] = [untouched] * len(gradients)
-        losses = {}
+        after, lost = {}, {}
         for i, unit in units.items():
             observed = ops.logical_and(finite, unit.norms > 0)
             measured = Measured(unit.norms, observed, step, unit.weight_norms)
             thresholds, _ = self.decide(measured, {})
             scales = self.scales(unit.norms, thresholds, finite)
             spread[i] = unit.spread(scales)
-            losses[i] = ops.sum(squares[i] * (1.0 - ops.square(scales)))
-        lost = groups.norms(groups.variable_sums(losses))
-        record = effective_record(groups.norms(sums), lost, untouched, finite)
+            after[i] = ops.sum(squares[i] * ops.square(scales))
+            lost[i] = ops.sum(squares[i] * (1.0 - scales))
+        effect = Effect(before, groups.variable_sums(after), groups.variable_sums(lost))
+        record = effect.record(groups, finite, untouched)
         return scale_gradients(gradients, spread), state, Record(*record)
 
     def scales(self, norms: Tensor, thresholds: Tensor, finite: Tensor) -> Tensor:
         """Returns `min(1, threshold / norm)`, or what `on_nonfinite` says."""
-        scales = ops.where(norms > thresholds, thresholds / norms, 1.0)
-        return ops.where(finite, scales, self.untouched(finite))
+        # A division comes last: XLA computes one once, but copies cheaper
+        # operations, and all that leads up to them, into the update of every
+        # single variable.
+        is_clipped = ops.logical_and(finite, norms > thresholds)
+        numerators = ops.where(is_clipped, thresholds, self.untouched(finite))
+        return numerators / ops.where(is_clipped, norms, 1.0)
 
     def untouched(self, finite: Tensor) -> Tensor:
         """Returns the scale of what no threshold applies to, a scalar."""
@@ -267,7 +276,8 @@ def all_finite(sums: Tensor) -> Tensor:
     """Whether every sum is finite, a bool scalar."""
     # Sums of squares: one is NaN or inf exactly if the total is, except for
     # totals beyond float32, whose norms nothing could be learned from.
-    return ops.isfinite(ops.sum(sums))
+    # The root is for XLA; see `Clipper.scales`.
+    return ops.isfinite(ops.sqrt(ops.sum(sums)))
 
 
 def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
@@ -282,7 +292,7 @@ def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
 def _serialize_selector(selector: Selector | None) -> Any:
     if callable(selector):
         return keras.saving.serialize_keras_object(selector)
-    return selector if selector is None or isinstance(selector, str) else list(selector)
+    return selector
 
 
 def _is_serialized(value: Any) -> bool:

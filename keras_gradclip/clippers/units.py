@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from keras_gradclip.norms import unit_norms
+from keras_gradclip.groups import Groups
+from keras_gradclip.norms import constant, unit_norms
 from keras_gradclip.sparse import as_rows, sum_duplicates, to_dense
 
 Tensor = Any
@@ -40,7 +41,7 @@ def units_of(gradient: Any, weight: Any, axes: tuple[int, ...]) -> Units:
     if rows is None or 0 in axes:
         return Units(
             norms=unit_norms(to_dense(gradient), axes),
-            weight_norms=lambda: unit_norms(weight, axes),
+            weight_norms=lambda: unit_norms(constant(weight), axes),
             spread=lambda scales: scales,
         )
     sums, slots = sum_duplicates(rows)
@@ -49,7 +50,7 @@ def units_of(gradient: Any, weight: Any, axes: tuple[int, ...]) -> Units:
         count = ops.shape(rows.indices)[0]
         row_of_slot = ops.segment_max(rows.indices, slots, num_segments=count)
         # Slots left over hold the type's minimum; their gradient is 0.
-        touched = ops.take(weight, ops.maximum(row_of_slot, 0), axis=0)
+        touched = ops.take(constant(weight), ops.maximum(row_of_slot, 0), axis=0)
         return unit_norms(touched, axes)
 
     return Units(
@@ -59,21 +60,28 @@ def units_of(gradient: Any, weight: Any, axes: tuple[int, ...]) -> Units:
     )
 
 
-def effective_record(
-    before: Tensor, lost: Tensor, untouched: Tensor, finite: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Returns the norms, thresholds and scales of whole groups.
+class Effect(NamedTuple):
+    """Each variable's sums of squares; each of shape `(variables,)`."""
 
-    Args:
-        before: Each group's norm before clipping, shape `(groups,)`.
-        lost: The norm of what clipping took away: the root of the
-            difference of the squared norms. It is exactly 0 where nothing
-            was clipped, so that the scale is exactly 1, which a ratio of two
-            norms need not be.
-        untouched: The scale where the step is not finite, a scalar.
-        finite: Whether the step is, a bool scalar.
-    """
-    share = lost / ops.where(before > 0, before, 1.0)
-    kept = ops.sqrt(ops.maximum(1.0 - ops.square(share), 0.0))
-    scales = ops.where(finite, kept, untouched)
-    return before, before * scales, scales
+    before: Tensor
+    after: Tensor
+
+    lost: Tensor
+    """A measure of the difference that is exactly 0 where nothing was
+    clipped. Two sums that should be equal may differ in the last bit."""
+
+    def record(
+        self, groups: Groups, finite: Tensor, untouched: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Returns the norms, thresholds and scales of whole groups.
+
+        Args:
+            groups: The groups.
+            finite: Whether the step is, a bool scalar.
+            untouched: The scale where it is not, a scalar.
+        """
+        before, after = groups.norms(self.before), groups.norms(self.after)
+        was_clipped = groups.norms(self.lost) > 0
+        kept = ops.where(was_clipped, after / ops.where(was_clipped, before, 1.0), 1.0)
+        scales = ops.where(finite, kept, untouched)
+        return before, before * scales, scales

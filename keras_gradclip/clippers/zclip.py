@@ -95,11 +95,12 @@ class ZClip(Clipper):
 
         deviation = ops.sqrt(variance)
         z = (norms - mean) / (deviation + 1e-6)
-        edge = mean + z_threshold * deviation
         spike = z > z_threshold
-        threshold = ops.where(
-            spike, mean + z_threshold * deviation * (z_threshold / z), edge
-        )
+        target = mean + z_threshold * deviation * (z_threshold / z)
+        # What is no spike is left alone, also where rounding or the 1e-6 put
+        # it above the edge.
+        edge = ops.maximum(mean + z_threshold * deviation, norms)
+        threshold = ops.where(spike, target, edge)
         is_warm = count >= self.warmup_steps
         threshold = ops.where(is_warm, threshold, np.inf)
 

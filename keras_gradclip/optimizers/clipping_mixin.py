@@ -1,7 +1,7 @@
 """The one place where clipping hooks into Keras."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -116,10 +116,9 @@ class ClippingMixin(_AnyOptimizer):
         arranged: list[Any] = [None] * len(self._trainable_variables)
         for position, gradient in zip(positions, gradients):
             arranged[position] = gradient
-        with _no_grad():
-            clipped = self.clip_state.clip(
-                arranged, self._trainable_variables, self.iterations
-            )
+        clipped = self.clip_state.clip(
+            arranged, self._trainable_variables, self.iterations
+        )
         return [clipped[position] for position in positions]
 
     def clip_history(self, since: int = 0) -> dict[str, np.ndarray]:
@@ -234,12 +233,3 @@ def _check_accumulation(optimizer: Any) -> None:
             "(keras-team/keras issue 20582). Received: gradient_accumulation_"
             f"steps={optimizer.gradient_accumulation_steps}, replicas={replicas}"
         )
-
-
-def _no_grad() -> Any:
-    """torch would record what depends on weights, as AGC's threshold does."""
-    if BACKEND != "torch":
-        return nullcontext()
-    import torch
-
-    return torch.no_grad()
