@@ -57,13 +57,17 @@ def _summed(gradient: Any) -> Any:
 if BACKEND == "torch":
     import torch
 
+    def _as_torch(tensor: Any) -> Tensor:
+        if not isinstance(tensor, torch.Tensor):
+            tensor = ops.convert_to_tensor(tensor)
+        # The norm widens to float32, but does not narrow.
+        return tensor.float() if tensor.dtype == torch.float64 else tensor
+
     def _sums_of_squares(tensors: Sequence[Any]) -> Tensor:
-        present = [ops.convert_to_tensor(t) for t in tensors if t is not None]
+        present = [_as_torch(t) for t in tensors if t is not None]
         if not present:
             return torch.zeros(len(tensors))
         # One fused call for all tensors; a loop costs ten times as much.
-        # It widens to float32, but does not narrow.
-        present = [t.float() if t.dtype == torch.float64 else t for t in present]
         norms = torch._foreach_norm(present, 2, dtype=torch.float32)
         if len(present) < len(tensors):
             found, zero = iter(norms), norms[0].new_zeros(())

@@ -73,10 +73,12 @@ def _may_read(scales: Sequence[Tensor]) -> bool:
 
 def _scale_fused(gradients: Sequence[Tensor], scales: Sequence[Tensor]) -> list[Tensor]:
     """Scales in one call for all gradients with the same scale, on torch."""
+    import torch
+
     result: list[Any] = [None] * len(gradients)
     together: dict[int, list[int]] = {}
     for i, (gradient, scale) in enumerate(zip(gradients, scales)):
-        if ops.dtype(gradient) == "float32" and scale.ndim == 0:
+        if gradient.dtype is torch.float32 and scale.ndim == 0:
             together.setdefault(id(scale), []).append(i)
         else:
             result[i] = _multiply(gradient, scale)

@@ -197,8 +197,8 @@ def check_unit_axes(overrides: Any) -> None:
         except (TypeError, re.error) as error:
             raise ValueError(
                 "`unit_axes` must have variable paths or regular expressions as "
-                f"its keys, but not the key {key!r} ({error}). "
-                f"Received: unit_axes={overrides!r}"
+                f"its keys ({error}). Received: the key {key!r} in "
+                f"unit_axes={overrides!r}"
             ) from error
 
 

@@ -101,7 +101,9 @@ def test_weight_norms():
     values = [keras.ops.convert_to_numpy(v).astype("float64") for v in variables()]
     sums = [(v**2).sum() for v in values]
     expected = np.sqrt([sums[0] + sums[1], sums[2] + sums[3]])
-    np.testing.assert_allclose(array(groups.weight_norms(tensors(values))), expected, 1e-5)
+    np.testing.assert_allclose(
+        array(groups.weight_norms(tensors(values))), expected, 1e-5
+    )
     np.testing.assert_allclose(array(groups.weight_norms(variables())), expected, 1e-5)
 
 
