@@ -14,11 +14,13 @@ How a cell is measured is told in `overhead_cell.py`.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -80,6 +82,7 @@ def measure(network: str, mode: str, options: argparse.Namespace) -> Cell:
     import keras
     import overhead_cell as cell
 
+    wanted = asked(options)  # Now: the sources may change meanwhile.
     rounds = options.blocks
     began, load = time.time(), os.getloadavg()[0]
     jit_compile = not mode.endswith(("graph", "eager"))
@@ -106,7 +109,7 @@ def measure(network: str, mode: str, options: argparse.Namespace) -> Cell:
         "seconds": round(time.time() - began),
         "load": [round(load, 1), round(os.getloadavg()[0], 1)],
         "cpus": len(os.sched_getaffinity(0)),
-        **asked(options),
+        **wanted,
         "versions": {"keras": keras.__version__, backend.__name__: backend.__version__},
         "ratios": ratios,
         "failed": [name for name in bases if name not in ratios],
@@ -136,7 +139,14 @@ def measure_all(path: Path, options: argparse.Namespace) -> list[Cell]:
 def asked(options: argparse.Namespace) -> dict[str, str]:
     """Returns what must agree for two cells to stand in one table."""
     clock = "CPU" if options.cpu_time else "wall"
-    return {"clock": clock, "only": options.only}
+    return {"clock": clock, "only": options.only, "package": fingerprint()}
+
+
+def fingerprint() -> str:
+    """Returns a hash of the package's sources: numbers of two must not mix."""
+    folder = Path(find_spec("keras_gradclip").origin).parent
+    sources = [path.read_bytes() for path in sorted(folder.rglob("*.py"))]
+    return hashlib.sha256(b"".join(sources)).hexdigest()[:12]
 
 
 def read_cells(path: Path, options: argparse.Namespace) -> list[Cell]:
@@ -144,8 +154,8 @@ def read_cells(path: Path, options: argparse.Namespace) -> list[Cell]:
     if not path.exists():
         return []
     cells = [json.loads(line) for line in path.read_text().splitlines()]
-    wanted = asked(options)
-    cells = [c for c in cells if {key: c[key] for key in wanted} == wanted]
+    now = asked(options)
+    cells = [c for c in cells if {key: c.get(key) for key in now} == now]
     found = {(cell["network"], cell["mode"]): cell for cell in cells}
     return list(found.values())
 
@@ -170,7 +180,7 @@ def report(cells: list[Cell], command: str) -> str:
         f"Made by `{command}`, with "
         + ", ".join(f"{name} {version}" for name, version in versions.items())
         + f", on {' or '.join(map(str, cpus))} CPU core(s), batches of 32, Adam; "
-        f"{cells[0]['clock']} time.",
+        f"{cells[0]['clock']} time; package sources {cells[0]['package']}.",
         "Ratios are step times over that of Keras's `global_clipnorm`, in the "
         "same round of blocks, all candidates taking turns: the median over "
         "rounds / the ratio of the 10th percentiles of the times, which other "

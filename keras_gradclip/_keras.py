@@ -65,7 +65,8 @@ def bypasses_hook(optimizer: Any) -> bool:
     `MultiOptimizer` is the one core class that does: its own hook is never
     called, those of its members are.
     """
-    return isinstance(optimizer, keras.optimizers.MultiOptimizer)
+    # The oldest supported Keras does not have it yet.
+    return isinstance(optimizer, getattr(keras.optimizers, "MultiOptimizer", ()))
 
 
 check_hooks()

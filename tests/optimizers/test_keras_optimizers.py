@@ -12,6 +12,17 @@ from keras_gradclip.optimizers.keras_optimizers import TWINS
 
 NAMES = sorted(twin.__name__ for twin in TWINS.values())
 
+# Keras 3.12's own Muon fails on TensorFlow, with or without a clipper.
+WORKING = [
+    name
+    for name in NAMES
+    if not (
+        name == "Muon"
+        and BACKEND == "tensorflow"
+        and keras.__version__.startswith("3.12.")
+    )
+]
+
 NOT_TWINNED = {"LossScaleOptimizer", "MultiOptimizer", "Optimizer"}
 
 
@@ -39,7 +50,7 @@ def test_twin_is_the_keras_class_with_one_argument_more(name):
     assert "clipper" in twin.__doc__
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", WORKING)
 def test_bound_never_reached_changes_no_bit(name):
     plain, ours = mlp(), mlp()
     fit(plain, getattr(keras.optimizers, name)(0.01))
@@ -52,7 +63,7 @@ def test_bound_never_reached_changes_no_bit(name):
     assert (ours.optimizer.clip_history()["scale"] == 1).all()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", WORKING)
 def test_without_a_clipper_there_is_no_state(name):
     plain, ours = mlp(), mlp()
     fit(plain, getattr(keras.optimizers, name)(0.01), epochs=1)
