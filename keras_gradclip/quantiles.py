@@ -164,9 +164,15 @@ def _shift(values: Tensor, by: int, fill: float) -> Tensor:
 
     A pad and a slice: XLA fuses and vectorizes these, a concatenation not.
     """
-    if by == 1:
-        return ops.pad(values, ((0, 0), (1, 0)), constant_values=fill)[:, :-1]
-    return ops.pad(values, ((0, 0), (0, 1)), constant_values=fill)[:, 1:]
+    before, after = (1, 0) if by == 1 else (0, 1)
+    if BACKEND == "torch":
+        import torch
+
+        # `ops.pad` makes a new Operation each time, which costs more than it.
+        padded = torch.nn.functional.pad(values, (before, after), value=fill)
+    else:
+        padded = ops.pad(values, ((0, 0), (before, after)), constant_values=fill)
+    return padded[:, :-1] if by == 1 else padded[:, 1:]
 
 
 def _count_at_most(ascending: Tensor, values: Tensor) -> Tensor:

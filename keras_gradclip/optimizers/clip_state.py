@@ -68,9 +68,7 @@ class ClipState(KerasSaveable):
         )
         # First the record: on torch it may share memory with the state.
         row = ops.mod(ops.cast(step, "int32"), self.log_length)
-        entry = ops.expand_dims(ops.stack(record, axis=0), 0)
-        log = ops.slice_update(_read(self.log), (row, 0, 0), entry)
-        self.log.assign(log)
+        _write_row(self.log, row, ops.stack(record, axis=0))
         for name, value in state.items():
             self.state[name].assign(value)
         return clipped
@@ -137,6 +135,24 @@ def _read(variable: Any) -> Any:
         # A tf.Variable would be read when it is used, after an assignment.
         return variable.value.read_value()
     return variable.value
+
+
+def _write_row(variable: Any, row: Any, values: Any) -> None:
+    """Replaces one row of a variable, in place where the backend can."""
+    values = ops.expand_dims(values, 0)
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        slices = tf.IndexedSlices(values, ops.reshape(row, (1,)))
+        variable.value.scatter_update(slices)
+    elif BACKEND == "torch":
+        import torch
+
+        with torch.no_grad():
+            variable.value.index_copy_(0, row.reshape(1).long(), values)
+    else:
+        start = (row, *[0] * (len(variable.shape) - 1))
+        variable.assign(ops.slice_update(variable.value, start, values))
 
 
 def _add_variable(optimizer: Any, name: str, value: np.ndarray) -> Any:
