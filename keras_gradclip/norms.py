@@ -27,6 +27,14 @@ def sums_of_squares(gradients: Sequence[Any]) -> Tensor:
     return _sums_of_squares([_summed(gradient) for gradient in gradients])
 
 
+def all_finite(sums: Tensor) -> Tensor:
+    """Whether every sum is finite, a bool scalar."""
+    # Sums of squares: one is NaN or inf exactly if the total is, except for
+    # totals beyond float32, whose norms nothing could be learned from.
+    # The root is for XLA; see `Clipper.scales`.
+    return ops.isfinite(ops.sqrt(ops.sum(sums)))
+
+
 def constant(weight: Any) -> Tensor:
     """Returns a variable's value, cut off from what torch records of it."""
     return ops.stop_gradient(ops.convert_to_tensor(weight))

@@ -60,6 +60,10 @@ class Chain(Clipper):
             )
         self.clippers = [link for link in links if link is not None]
 
+    @property
+    def skips_nonfinite(self) -> bool:
+        return any(clipper.skips_nonfinite for clipper in self.clippers)
+
     def group(
         self,
         variables: Sequence[Any],

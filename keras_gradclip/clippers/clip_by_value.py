@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_gradclip.clippers.clipper import Clipper, Record, State, all_finite
+from keras_gradclip.clippers.clipper import Clipper, Record, State
 from keras_gradclip.clippers.hyperparameter import (
     Hyperparameter,
     number_or_schedule,
@@ -15,7 +15,7 @@ from keras_gradclip.clippers.hyperparameter import (
 )
 from keras_gradclip.clippers.units import Effect
 from keras_gradclip.groups import Groups
-from keras_gradclip.norms import sums_of_squares
+from keras_gradclip.norms import all_finite, sums_of_squares
 from keras_gradclip.scaling import scale_gradients
 from keras_gradclip.sparse import as_rows, keep_first, sum_duplicates
 

@@ -13,13 +13,13 @@ from keras_gradclip.groups import (
     as_selector,
     group_variables,
 )
-from keras_gradclip.norms import sums_of_squares
+from keras_gradclip.norms import all_finite, sums_of_squares
 from keras_gradclip.scaling import scale_gradients
 
 Tensor = Any
 State = dict[str, Any]
 
-ON_NONFINITE = ("zero", "propagate")
+ON_NONFINITE = ("zero", "skip", "propagate")
 
 
 class Measured(NamedTuple):
@@ -91,10 +91,15 @@ class Clipper:
             `None`. What does not take part is neither measured nor scaled.
         on_nonfinite: What becomes of an update whose gradient, in any
             variable, holds a NaN or an inf. `"zero"` replaces the whole
-            gradient by zeros, so that one bad batch cannot destroy the
-            weights; momentum and weight decay still act. `"propagate"`
-            hands it on unchanged, for those who want to see it fail.
-            Defaults to `"zero"`. The history is left alone either way.
+            gradient by zeros: one bad batch cannot destroy the weights, at
+            no cost; momentum and weight decay still act, and the step
+            counts. `"skip"` takes the update back as if the batch had not
+            been there, weights, slots, averages and `iterations` included,
+            at the cost of a copy of each of them per step; for optimizers
+            in which a step of zeros does harm, or where steps must be
+            counted exactly. `"propagate"` hands it on unchanged, for those
+            who want to see it fail. Defaults to `"zero"`. The history is
+            left alone in each case.
     """
 
     scopes: tuple[str, ...] = ("global", "layer", "variable")
@@ -113,6 +118,11 @@ class Clipper:
         self.include = as_selector("include", include)
         self.exclude = as_selector("exclude", exclude)
         self.on_nonfinite = on_nonfinite
+
+    @property
+    def skips_nonfinite(self) -> bool:
+        """Whether the optimizer has to take back a step that is not finite."""
+        return self.on_nonfinite == "skip"
 
     # What a rule writes.
 
@@ -244,7 +254,7 @@ class Clipper:
 
     def untouched(self, finite: Tensor) -> Tensor:
         """Returns the scale of what no threshold applies to, a scalar."""
-        broken = 0.0 if self.on_nonfinite == "zero" else 1.0
+        broken = 1.0 if self.on_nonfinite == "propagate" else 0.0
         return ops.where(finite, 1.0, broken)
 
     def get_config(self) -> dict[str, Any]:
@@ -270,14 +280,6 @@ class Clipper:
     def __repr__(self) -> str:
         arguments = ", ".join(f"{k}={v!r}" for k, v in self.get_config().items())
         return f"{type(self).__name__}({arguments})"
-
-
-def all_finite(sums: Tensor) -> Tensor:
-    """Whether every sum is finite, a bool scalar."""
-    # Sums of squares: one is NaN or inf exactly if the total is, except for
-    # totals beyond float32, whose norms nothing could be learned from.
-    # The root is for XLA; see `Clipper.scales`.
-    return ops.isfinite(ops.sqrt(ops.sum(sums)))
 
 
 def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:

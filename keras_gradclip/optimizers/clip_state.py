@@ -9,6 +9,8 @@ from keras import ops
 
 from keras_gradclip._keras import BACKEND, KerasSaveable
 from keras_gradclip.clippers import Clipper, Record
+from keras_gradclip.norms import all_finite, sums_of_squares
+from keras_gradclip.optimizers.undo import read
 
 
 class ClipState(KerasSaveable):
@@ -46,6 +48,9 @@ class ClipState(KerasSaveable):
         self.log_length = self.log_length_for(len(self.groups))
         shape = (self.log_length, len(Record._fields), len(self.groups))
         self.log = _add_variable(optimizer, "log", np.zeros(shape, "float32"))
+        self._finite = None
+        if clipper.skips_nonfinite:
+            self._finite = _add_variable(optimizer, "finite", np.ones((), "float32"))
 
     @staticmethod
     def log_length_for(groups: int) -> int:
@@ -56,13 +61,21 @@ class ClipState(KerasSaveable):
     @property
     def variables(self) -> dict[str, Any]:
         """All variables by name."""
+        flags = {} if self._finite is None else {"finite": self._finite}
+        return {**self._saved, **flags}
+
+    @property
+    def _saved(self) -> dict[str, Any]:
         return {**self.state, "log": self.log}
 
     def clip(
         self, gradients: Sequence[Any], weights: Sequence[Any], step: Any
     ) -> list[Any]:
         """Clips one update's gradients and moves the state on."""
-        state = {name: _read(variable) for name, variable in self.state.items()}
+        if self._finite is not None:
+            finite = all_finite(sums_of_squares(gradients))
+            self._finite.assign(ops.cast(finite, "float32"))
+        state = {name: read(variable) for name, variable in self.state.items()}
         clipped, state, record = self.clipper.clip(
             gradients, weights, state, step, self.groups
         )
@@ -72,6 +85,16 @@ class ClipState(KerasSaveable):
         for name, value in state.items():
             self.state[name].assign(value)
         return clipped
+
+    def was_finite(self) -> Any:
+        """Whether the last call's update was, a bool scalar on the device.
+
+        A call that only accumulates gradients makes no update, and was.
+        """
+        assert self._finite is not None, "Only with a clipper that skips."
+        was = read(self._finite) > 0
+        self._finite.assign(1.0)
+        return was
 
     def last_record(self, until: Any) -> Record:
         """Returns the record of the step before `until`, on the device."""
@@ -99,23 +122,23 @@ class ClipState(KerasSaveable):
         return "Optimizer"
 
     def save_own_variables(self, store: Any) -> None:
-        for name, variable in self.variables.items():
+        for name, variable in self._saved.items():
             store[name] = variable.numpy()
 
     def load_own_variables(self, store: Any) -> None:
         # All or nothing: half a history is worse than none.
         names = set(store.keys())
-        if names != set(self.variables):
+        if names != set(self._saved):
             found = f"it has {sorted(names)}" if names else "it has none"
             warn(
                 "The clipping history starts afresh: the file was saved with "
                 f"another clipper or with none ({found}, not "
-                f"{sorted(self.variables)}).",
+                f"{sorted(self._saved)}).",
                 stacklevel=2,
             )
             return
         values = {name: np.asarray(store[name]) for name in names}
-        for name, variable in self.variables.items():
+        for name, variable in self._saved.items():
             if values[name].shape != tuple(variable.shape):
                 warn(
                     "The clipping history starts afresh: in the file "
@@ -125,16 +148,8 @@ class ClipState(KerasSaveable):
                     stacklevel=2,
                 )
                 return
-        for name, variable in self.variables.items():
+        for name, variable in self._saved.items():
             variable.assign(values[name])
-
-
-def _read(variable: Any) -> Any:
-    """Returns a variable's value as of now."""
-    if BACKEND == "tensorflow":
-        # A tf.Variable would be read when it is used, after an assignment.
-        return variable.value.read_value()
-    return variable.value
 
 
 def _write_row(variable: Any, row: Any, values: Any) -> None:

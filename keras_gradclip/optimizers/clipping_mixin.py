@@ -11,6 +11,7 @@ from keras_gradclip import clippers
 from keras_gradclip._keras import BACKEND, KerasSaveable, bypasses_hook, check_hooks
 from keras_gradclip.clippers import Clipper
 from keras_gradclip.optimizers.clip_state import ClipState
+from keras_gradclip.optimizers.undo import Undo
 
 # What a mixin inherits is decided by the class that it is mixed into.
 _AnyOptimizer: Any = object
@@ -80,6 +81,19 @@ class ClippingMixin(_AnyOptimizer):
         self.clip_state = ClipState(self, self.clipper, variables, axes)
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> Any:
+        if self.clipper is None or not self.clipper.skips_nonfinite:
+            return self._apply_through_hook(grads, trainable_variables)
+        if trainable_variables is not None:
+            trainable_variables = list(trainable_variables)
+            with keras.name_scope(self.name, caller=self):
+                self.build(trainable_variables)
+        state = _require_state(self)
+        undo = Undo(self, trainable_variables or self._trainable_variables)
+        result = self._apply_through_hook(grads, trainable_variables)
+        undo.unless(kept=state.was_finite())
+        return result
+
+    def _apply_through_hook(self, grads: Any, trainable_variables: Any) -> Any:
         self._hook_called = False
         result = super().apply(grads, trainable_variables)
         # An accumulation step that updates nothing does not clip either.

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from clippers.helpers import (
-    HISTORY_SCOPES,
     MODES,
     Step,
     random_gradients,
@@ -12,6 +11,7 @@ from clippers.helpers import (
     trace,
     variables,
 )
+from rules import HISTORY_SCOPES
 
 from keras_gradclip import (
     AGC,

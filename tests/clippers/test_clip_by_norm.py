@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 from clippers.helpers import (
-    ALL_SCOPES,
     MODES,
     Step,
     pieces,
@@ -15,6 +14,7 @@ from clippers.helpers import (
     variable,
     variables,
 )
+from rules import ALL_SCOPES
 
 from keras_gradclip import ClipByNorm
 

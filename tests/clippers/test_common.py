@@ -6,12 +6,10 @@ import keras
 import numpy as np
 import pytest
 from clippers.helpers import (
-    CASES,
     COMPILED,
     HAS_SPARSE,
     MODES,
     PROPERTY,
-    RULES,
     SHAPES,
     Step,
     array,
@@ -30,6 +28,7 @@ from clippers.helpers import (
 )
 from hypothesis import given
 from keras import ops
+from rules import CASES, RULES
 
 every_case = pytest.mark.parametrize(("name", "scope"), CASES)
 # Layers differ from variables in nothing but the grouping.
