@@ -276,5 +276,5 @@ elif BACKEND == "jax":
         "ModelParallel, 4 devices": Situation(distributed, ((2, 2), _SHARDED)),
     }
 else:
-    # torch.compile has a slow test of its own.
-    del SITUATIONS["compiled"]
+    # torch.compile has a slow test of its own; the other Keras does not have.
+    del SITUATIONS["compiled"], SITUATIONS["steps_per_execution"]

@@ -157,9 +157,9 @@ def test_a_broken_second_replica_breaks_neither(on_nonfinite):
 @pytest.mark.parametrize("is_ours", [True, False])
 def test_loss_scale_under_mirrored_looks_at_the_first_replica_only(is_ours):
     # Keras's own fault, which the clipper inside makes up for.
-    inner = make("zero") if is_ours else keras.optimizers.Adam(0.01)
     with mirrored(2).scope():
         model = mlp()
+        inner = make("zero") if is_ours else keras.optimizers.Adam(0.01)
         scaled = keras.optimizers.LossScaleOptimizer(inner, initial_scale=16.0)
         fit(model, scaled, epochs=1, jit_compile=False)
         x, y = data(samples=8)
