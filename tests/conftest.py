@@ -31,6 +31,18 @@ if keras.backend.backend() == "tensorflow":
     )
 
 
+def pytest_addoption(parser):
+    parser.addoption("--runslow", action="store_true", help="run slow tests too")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--runslow"):
+        return
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="slow; give --runslow"))
+
+
 @pytest.fixture(autouse=True)
 def _fixed_seed():
     keras.utils.set_random_seed(1234)
