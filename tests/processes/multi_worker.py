@@ -7,9 +7,12 @@ import argparse
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 from training import mlp
 from work import BATCH, OPTIMIZERS, die, outcome, save, share
+
+from keras_gradclip import ClippedModel
 
 STEPS = 16
 
@@ -48,8 +51,10 @@ def updates(optimizer) -> int:
 def train(strategy, rule, folder=None, dies_at=None):
     """Trains to the end, from the last checkpoint in `folder` on."""
     with strategy.scope():
-        model = mlp()
-        optimizer = OPTIMIZERS[rule]()
+        plain = mlp()
+        model = ClippedModel(plain.inputs, plain.outputs)
+        model.compile(OPTIMIZERS[rule](), "mse")
+        optimizer = model.optimizer
         optimizer.build(model.trainable_variables)
     checkpoint = tf.train.Checkpoint(model=model, optimizer=optimizer)
     if folder is not None and tf.train.latest_checkpoint(folder / "chief"):
@@ -71,10 +76,36 @@ def train(strategy, rule, folder=None, dies_at=None):
     return outcome(model, optimizer)
 
 
+def errors(strategy):
+    """Returns what Keras's trainer, and ours, says to those who ask for it."""
+    with strategy.scope():
+        plain = mlp()
+        plain.compile("sgd", "mse")
+        ours = ClippedModel(plain.inputs, plain.outputs)
+        ours.compile("sgd", "mse")
+    x, y = share(0)
+    calls = {
+        "keras fit": lambda: plain.fit(x, y, verbose=0),
+        "keras train_on_batch": lambda: plain.train_on_batch(x, y),
+        "fit": lambda: ours.fit(x, y, verbose=0),
+        "train_on_batch": lambda: ours.train_on_batch(x, y),
+    }
+    return {name: np.array(error_of(call)) for name, call in calls.items()}
+
+
+def error_of(call) -> str:
+    try:
+        call()
+    except ValueError as error:
+        return str(error)
+    return "none"
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("result", type=Path)
     parser.add_argument("rules", nargs="+")
+    parser.add_argument("--errors", action="store_true")
     parser.add_argument("--checkpoints", type=Path)
     parser.add_argument("--dies-at", type=int)
     arguments = parser.parse_args()
@@ -83,6 +114,8 @@ def main():
         rule: train(strategy, rule, arguments.checkpoints, arguments.dies_at)
         for rule in arguments.rules
     }
+    if arguments.errors:
+        outcomes["error"] = errors(strategy)
     save(arguments.result, outcomes)
 
 
