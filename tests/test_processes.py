@@ -35,7 +35,7 @@ def environments():
     return [{"TF_CONFIG": json.dumps({"cluster": workers, "task": t})} for t in tasks]
 
 
-def run(folder, *arguments, timeout=120, victim=None, dies_at=None):
+def run(folder, *arguments, timeout=240, victim=None, dies_at=None):
     """Runs two processes; returns how they ended and where they wrote."""
     script = "jax_process.py" if BACKEND == "jax" else "multi_worker.py"
     results = [folder / f"result-{index}.npz" for index in range(2)]
@@ -124,7 +124,7 @@ ERRORS = {
 @pytest.mark.parametrize("victim", [0, 1])
 def test_training_resumes_after_a_death(trained_by_two, victim, tmp_path):
     arguments = ["window", "--checkpoints", tmp_path / "checkpoints"]
-    ended, _ = run(tmp_path, *arguments, victim=victim, dies_at=11, timeout=240)
+    ended, _ = run(tmp_path, *arguments, victim=victim, dies_at=11)
     survivor = ended[1 - victim]
     assert ended[victim].code == -signal.SIGKILL
     assert survivor.code != 0
