@@ -34,3 +34,17 @@ if keras.backend.backend() == "tensorflow":
 @pytest.fixture(autouse=True)
 def _fixed_seed():
     keras.utils.set_random_seed(1234)
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--runslow", action="store_true", help="run the tests that take minutes, too"
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--runslow"):
+        skip = pytest.mark.skip(reason="slow: give --runslow to run it")
+        for item in items:
+            if "slow" in item.keywords:
+                item.add_marker(skip)
