@@ -184,7 +184,15 @@ class ClippingMixin(_AnyOptimizer):
 
     def load_own_variables(self, store: Any) -> None:
         with _only_base_variables(self):
+            if self.clip_state is None:
+                super().load_own_variables(store)
+                return
+            # Where a file does not fit, Keras raises or warns, and goes on to
+            # the clip state, which must not change alone.
+            self.clip_state.optimizer_was_loaded = False
             super().load_own_variables(store)
+            fits = len(store.keys()) == len(self.variables)
+            self.clip_state.optimizer_was_loaded = fits
 
     def get_config(self) -> dict[str, Any]:
         serialize = keras.saving.serialize_keras_object
