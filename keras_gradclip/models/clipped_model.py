@@ -120,6 +120,8 @@ class ClippedModel(keras.Model):
 
     def _clip_logs(self, optimizer_variables: Any = ()) -> dict[str, Any]:
         optimizer = find_clipped(self.optimizer)
+        if optimizer.clip_state is None:
+            return {}  # nothing is trained
         values = zip(self.optimizer.variables, optimizer_variables)
         with keras.StatelessScope(state_mapping=list(values) or None):
             return _summarize(optimizer)

@@ -48,6 +48,10 @@ class ClipState(KerasSaveable):
         self.log_length = self.log_length_for(len(self.groups))
         shape = (self.log_length, len(Record._fields), len(self.groups))
         self.log = _add_variable(optimizer, "log", np.zeros(shape, "float32"))
+        self.optimizer_was_loaded = True
+        self._shapes = np.array(
+            [n for v in variables for n in (len(v.shape), *v.shape)]
+        )
         self._finite = None
         if clipper.skips_nonfinite:
             self._finite = _add_variable(optimizer, "finite", np.ones((), "float32"))
@@ -125,32 +129,52 @@ class ClipState(KerasSaveable):
     def save_own_variables(self, store: Any) -> None:
         for name, variable in self._saved.items():
             store[name] = variable.numpy()
+        store["shapes"] = self._shapes
 
     def load_own_variables(self, store: Any) -> None:
-        # All or nothing: half a history is worse than none.
-        names = set(store.keys())
-        if names != set(self._saved):
-            found = f"it has {sorted(names)}" if names else "it has none"
+        values = {name: np.asarray(store[name]) for name in set(store.keys())}
+        shapes = values.pop("shapes", self._shapes)
+        if not self.optimizer_was_loaded or not np.array_equal(shapes, self._shapes):
             warn(
-                "The clipping history starts afresh: the file was saved with "
-                f"another clipper or with none ({found}, not "
-                f"{sorted(self._saved)}).",
+                "The clipping history was left as it is: the file was saved "
+                "with another model or another optimizer.",
                 stacklevel=2,
             )
             return
-        values = {name: np.asarray(store[name]) for name in names}
-        for name, variable in self._saved.items():
-            if values[name].shape != tuple(variable.shape):
-                warn(
-                    "The clipping history starts afresh: in the file "
-                    f"`{name}` has the shape {values[name].shape}, not "
-                    f"{tuple(variable.shape)}; was it saved with another "
-                    "window or other groups?",
-                    stacklevel=2,
-                )
-                return
+        # All or nothing: half a history is worse than none.
+        fault = self._find_fault(values)
+        if fault:
+            warn(f"The clipping history starts afresh: {fault}.", stacklevel=2)
+            values = self.clipper.initial_state(self.groups)
+            values["log"] = np.zeros(self.log.shape, "float32")
         for name, variable in self._saved.items():
             variable.assign(values[name])
+
+    def _find_fault(self, values: Mapping[str, np.ndarray]) -> str | None:
+        """Says why a file's history cannot be used, or None if it can."""
+        if set(values) != set(self._saved):
+            found = f"it has {sorted(values)}" if values else "it has none"
+            return (
+                "the file was saved with another clipper or with none "
+                f"({found}, not {sorted(self._saved)})"
+            )
+        for name, variable in self._saved.items():
+            value = values[name]
+            if value.shape != tuple(variable.shape):
+                return (
+                    f"in the file `{name}` has the shape {value.shape}, not "
+                    f"{tuple(variable.shape)}; was it saved with another window "
+                    "or other groups?"
+                )
+            if not np.can_cast(value.dtype, variable.dtype, "same_kind"):
+                return (
+                    f"in the file `{name}` is of dtype {value.dtype}, not "
+                    f"{variable.dtype}"
+                )
+            # The log may tell of steps that were NaN; the history never may.
+            if name != "log" and np.isnan(value).any():
+                return f"in the file `{name}` holds a NaN"
+        return None
 
 
 def _write_row(variable: Any, row: Any, values: Any) -> None:

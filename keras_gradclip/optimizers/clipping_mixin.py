@@ -8,8 +8,13 @@ import keras
 import numpy as np
 
 from keras_gradclip import clippers
-from keras_gradclip._keras import BACKEND, KerasSaveable, bypasses_hook, check_hooks
+from keras_gradclip._keras import BACKEND, KerasSaveable
 from keras_gradclip.clippers import Clipper
+from keras_gradclip.optimizers.checks import (
+    check_accumulation,
+    check_fit,
+    only_overwrites,
+)
 from keras_gradclip.optimizers.clip_state import ClipState
 from keras_gradclip.optimizers.undo import Undo
 
@@ -58,7 +63,7 @@ class ClippingMixin(_AnyOptimizer):
         """Sets the clipper; to be called before the optimizer is built."""
         clipper = clippers.get(clipper)
         if clipper is not None:
-            _check_fit(self, clipper)
+            check_fit(self, clipper)
         self.clipper = clipper
         self.clip_state = None
         self._unit_axes_source: Callable[[], Any] | None = None
@@ -73,18 +78,19 @@ class ClippingMixin(_AnyOptimizer):
         if self.built:
             return
         super().build(variables)
-        if self.clipper is None:
-            return
-        _check_accumulation(self)
+        if self.clipper is None or not variables:
+            return  # Keras builds for a model with nothing to train, too
+        check_accumulation(self)
         source = self._unit_axes_source
         axes = source() if source is not None else None
         self.clip_state = ClipState(self, self.clipper, variables, axes)
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> Any:
-        if self.clipper is None or not self.clipper.skips_nonfinite:
-            return self._apply_through_hook(grads, trainable_variables)
         if trainable_variables is not None:
             trainable_variables = list(trainable_variables)
+        if self.clipper is None or not self.clipper.skips_nonfinite or len(grads) == 0:
+            return self._apply_through_hook(grads, trainable_variables)
+        if trainable_variables is not None:
             with keras.name_scope(self.name, caller=self):
                 self.build(trainable_variables)
         state = _require_state(self)
@@ -96,9 +102,12 @@ class ClippingMixin(_AnyOptimizer):
     def _apply_through_hook(self, grads: Any, trainable_variables: Any) -> Any:
         self._hook_called = False
         result = super().apply(grads, trainable_variables)
+        if self.clipper is None or self._hook_called:
+            return result
         # An accumulation step that updates nothing does not clip either.
-        may_rest = self.gradient_accumulation_steps or len(grads) == 0
-        if self.clipper is not None and not self._hook_called and not may_rest:
+        if not self.gradient_accumulation_steps and not only_overwrites(
+            grads, trainable_variables or self._trainable_variables
+        ):
             raise RuntimeError(
                 f"{type(self).__name__}.apply did not pass its gradients on "
                 "to Keras's update step, so that they were not clipped. Call "
@@ -175,7 +184,15 @@ class ClippingMixin(_AnyOptimizer):
 
     def load_own_variables(self, store: Any) -> None:
         with _only_base_variables(self):
+            if self.clip_state is None:
+                super().load_own_variables(store)
+                return
+            # Where a file does not fit, Keras raises or warns, and goes on to
+            # the clip state, which must not change alone.
+            self.clip_state.optimizer_was_loaded = False
             super().load_own_variables(store)
+            fits = len(store.keys()) == len(self.variables)
+            self.clip_state.optimizer_was_loaded = fits
 
     def get_config(self) -> dict[str, Any]:
         serialize = keras.saving.serialize_keras_object
@@ -208,42 +225,10 @@ def _only_base_variables(optimizer: Any) -> Iterator[None]:
 
 def _require_state(optimizer: Any) -> ClipState:
     if optimizer.clip_state is None:
-        missing = "no clipper" if optimizer.clipper is None else "not been built"
+        built = "not been built for any variable"
+        missing = "no clipper" if optimizer.clipper is None else built
         raise ValueError(
             f"The optimizer must be built and have a clipper; '{optimizer.name}' "
             f"has {missing}."
         )
     return optimizer.clip_state
-
-
-def _check_fit(optimizer: Any, clipper: Clipper) -> None:
-    """Raises `ValueError` if the two do not go together."""
-    check_hooks(type(optimizer))
-    for name in ("clipnorm", "clipvalue", "global_clipnorm"):
-        if getattr(optimizer, name) is not None:
-            raise ValueError(
-                f"`clipper` and `{name}` must not be given together: the "
-                f"gradient would be clipped twice. Received: clipper={clipper!r}, "
-                f"{name}={getattr(optimizer, name)}"
-            )
-    if bypasses_hook(optimizer):
-        raise ValueError(
-            "`clipper` must be given to the members of a MultiOptimizer, not to "
-            f"the MultiOptimizer. Received: clipper={clipper!r}"
-        )
-
-
-def _check_accumulation(optimizer: Any) -> None:
-    """Raises where Keras cannot accumulate gradients over replicas."""
-    if BACKEND != "tensorflow" or not optimizer.gradient_accumulation_steps:
-        return
-    import tensorflow as tf
-
-    replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    if replicas > 1:
-        raise ValueError(
-            "`gradient_accumulation_steps` must be None on several replicas: "
-            "Keras cannot accumulate under a tf.distribute strategy "
-            "(keras-team/keras issue 20582). Received: gradient_accumulation_"
-            f"steps={optimizer.gradient_accumulation_steps}, replicas={replicas}"
-        )

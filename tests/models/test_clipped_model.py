@@ -1,5 +1,7 @@
 """`ClippedModel`: the train_step override."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -125,6 +127,15 @@ def test_save_and_load(kind, tmp_path):
     for each in (model, loaded):
         each.fit(x, y, batch_size=8, shuffle=False, verbose=0)
     assert_same(weights(model), weights(loaded))
+
+
+def test_a_model_with_nothing_to_train_logs_nothing():
+    model = functional()
+    model.trainable = False
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The model does not have any trainable")
+        history = fit(model, "sgd").history
+    assert set(history) == {"loss"}
 
 
 def test_clone_keeps_the_class():

@@ -164,18 +164,6 @@ def test_a_broken_batch_hurts_neither_weights_nor_history(mode, bad):
     assert not np.isnan(history["norm"]).any()
 
 
-def test_missing_gradients_shift_no_groups():
-    a, b = (keras.Variable(np.ones(2, "float32"), name=name) for name in "ab")
-    optimizer = optimizers.SGD(1.0, clipper=ClipByNorm(1.0, scope="variable"))
-    optimizer.build([a, b])
-    gradient = keras.ops.convert_to_tensor(np.array([3.0, 4.0], "float32"))
-    with pytest.warns(UserWarning, match="Gradients do not exist"):
-        optimizer.apply([None, gradient], [a, b])
-    np.testing.assert_allclose(keras.ops.convert_to_numpy(a), [1, 1])
-    np.testing.assert_allclose(keras.ops.convert_to_numpy(b), [0.4, 0.2], rtol=1e-6)
-    np.testing.assert_allclose(optimizer.clip_history()["norm"], [[0, 5]])
-
-
 def test_one_clipper_serves_two_optimizers():
     clipper = AutoClip(30)
     first, second, alone = mlp(), mlp(), mlp()
