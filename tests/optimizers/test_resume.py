@@ -8,7 +8,7 @@ import sys
 import keras
 import numpy as np
 import pytest
-from training import assert_same, data, fit, mlp, state, weights
+from training import assert_close, assert_same, data, fit, mlp, state, weights
 
 from keras_gradclip import AutoClip, clipped, optimizers
 
