@@ -8,6 +8,7 @@ import tempfile
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # The wheels of JAX look for accelerators that tests must not depend on.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=4")
 os.environ.setdefault("MPLBACKEND", "agg")
 # Tests compile the same small functions again and again.
 _cache = tempfile.TemporaryDirectory(prefix="jax-cache-")
@@ -24,10 +25,10 @@ import pytest
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
 
-    # Only before TensorFlow runs anything: two devices for tests of replicas.
+    # Only before TensorFlow runs anything: devices for tests of replicas.
     tf.config.set_logical_device_configuration(
         tf.config.list_physical_devices("CPU")[0],
-        [tf.config.LogicalDeviceConfiguration()] * 2,
+        [tf.config.LogicalDeviceConfiguration()] * 4,
     )
 
 
@@ -37,14 +38,12 @@ def _fixed_seed():
 
 
 def pytest_addoption(parser):
-    parser.addoption(
-        "--runslow", action="store_true", help="run the tests that take minutes, too"
-    )
+    parser.addoption("--runslow", action="store_true", help="run slow tests as well")
 
 
 def pytest_collection_modifyitems(config, items):
-    if not config.getoption("--runslow"):
-        skip = pytest.mark.skip(reason="slow: give --runslow to run it")
-        for item in items:
-            if "slow" in item.keywords:
-                item.add_marker(skip)
+    if config.getoption("--runslow"):
+        return
+    slow = [item for item in items if "slow" in item.keywords]
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if "slow" not in item.keywords]

@@ -87,6 +87,25 @@ class ClippedModel(keras.Model):
         if self.optimizer is not None and self.built:
             self.optimizer.build(self.trainable_variables)
 
+    def fit(self, *args: Any, **kwargs: Any) -> Any:
+        """Trains the model, as `keras.Model.fit` does.
+
+        Raises:
+            ValueError: Under a `MultiWorkerMirroredStrategy` with several
+                workers, where Keras cannot do it.
+        """
+        _check_workers(self, "fit")
+        return super().fit(*args, **kwargs)
+
+    def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
+        """Trains on one batch, as `keras.Model.train_on_batch` does.
+
+        Raises:
+            ValueError: Where `fit` does.
+        """
+        _check_workers(self, "train_on_batch")
+        return super().train_on_batch(*args, **kwargs)
+
     if BACKEND == "jax":
 
         def train_step(self, state: Any, data: Any) -> Any:
@@ -106,6 +125,27 @@ class ClippedModel(keras.Model):
         values = zip(self.optimizer.variables, optimizer_variables)
         with keras.StatelessScope(state_mapping=list(values) or None):
             return _summarize(optimizer)
+
+
+def _check_workers(model: Any, method: str) -> None:
+    """Raises where Keras fails with an error that names no way out."""
+    if BACKEND != "tensorflow":
+        return
+    import tensorflow as tf
+
+    strategy = model.distribute_strategy
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return
+    replicas, here = strategy.num_replicas_in_sync, strategy.extended.worker_devices
+    if replicas > len(here):
+        raise ValueError(
+            f"`{method}` must not be called under a MultiWorkerMirroredStrategy "
+            "with several workers: Keras cannot average its logs over them "
+            "(keras-team/keras issue 20585). Train in a loop of your own, with "
+            "`strategy.run` and `optimizer.apply`, or on the JAX backend with "
+            f"`keras.distribution`. Received: replicas={replicas}, of which "
+            f"{len(here)} on this worker"
+        )
 
 
 def _summarize(optimizer: Any) -> dict[str, Any]:

@@ -115,8 +115,9 @@ class ClipState(KerasSaveable):
         steps, rows = steps[written], rows[written]
         return {
             "step": steps,
-            "norm": np.nan_to_num(rows[:, 0], nan=np.inf, posinf=np.inf),
-            "threshold": rows[:, 1],
+            # A step that was not finite: no NaN may reach a log or a plot.
+            "norm": np.where(np.isnan(rows[:, 0]), np.inf, rows[:, 0]),
+            "threshold": np.where(np.isnan(rows[:, 1]), np.inf, rows[:, 1]),
             "scale": rows[:, 2],
         }
 

@@ -1,0 +1,51 @@
+"""Training in NumPy: what every situation must come to."""
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+from conformance.numpy_clippers import NumpyClipper
+from training import data, mlp
+
+LAYERS = [0, 0, 1, 1]
+RATE, BATCH_SIZE, EPOCHS = 1e-3, 8, 2
+
+
+class Outcome(NamedTuple):
+    """What two trainings are compared by."""
+
+    weights: list[np.ndarray]
+    norms: np.ndarray
+    thresholds: np.ndarray
+    scales: np.ndarray
+
+
+@functools.cache
+def initial_weights() -> list[np.ndarray]:
+    return [np.asarray(w, "float64") for w in mlp().get_weights()]
+
+
+@functools.cache
+def numpy_outcome(rule: str, scope: str) -> Outcome:
+    """Trains the model of `training.mlp` by SGD with the tight rule."""
+    weights = [w.copy() for w in initial_weights()]
+    clipper = NumpyClipper(rule, "tight", scope, LAYERS)
+    x, y = (a.astype("float64") for a in data())
+    records = []
+    for _ in range(EPOCHS):
+        for start in range(0, len(x), BATCH_SIZE):
+            batch = slice(start, start + BATCH_SIZE)
+            clipped = clipper(gradients(weights, x[batch], y[batch]), weights)
+            for weight, gradient in zip(weights, clipped.gradients):
+                weight -= RATE * gradient
+            records.append(clipped[1:])
+    return Outcome(weights, *(np.stack(column) for column in zip(*records)))
+
+
+def gradients(weights, x, y):
+    """The gradients of the mean squared error."""
+    kernel, bias, head, head_bias = weights
+    hidden = np.tanh(x @ kernel + bias)
+    error = 2 * (hidden @ head + head_bias - y) / y.size
+    back = (error @ head.T) * (1 - hidden**2)
+    return [x.T @ back, back.sum(0), hidden.T @ error, error.sum(0)]
