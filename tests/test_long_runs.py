@@ -9,6 +9,7 @@ from clippers.helpers import array
 from keras import ops
 from training import BACKEND
 
+from benchmarks import long_run
 from keras_gradclip import ClipByNorm, optimizers
 from keras_gradclip.quantiles import WholeHistory, WindowHistory
 
@@ -111,3 +112,17 @@ def test_the_log_finds_its_rows_at_any_step(start):
     history = optimizer.clip_history(since=start)
     assert list(history["step"]) == list(range(start, start + 6))
     np.testing.assert_array_equal(history["norm"][:, 7], np.arange(1, 7))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rule", long_run.RULES)
+def test_a_long_run_stays_flat_and_right(rule):
+    steps = 50_000 if BACKEND == "torch" else 1_000_000
+    found = long_run.measure(rule, steps, chunk=steps // 100)
+    assert found["updates"] == steps
+    assert found["megabytes"][-1] - found["megabytes"][1] < 5
+    seconds = np.array(found["seconds"][1:])
+    assert seconds[-10:].min() < 1.5 * seconds[:10].min()
+    most = 1.01001 if long_run.RULES[rule] is None else 1.00001
+    assert min(found["ratio"]) >= 0.99999
+    assert max(found["ratio"]) <= most
