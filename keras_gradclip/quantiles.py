@@ -18,8 +18,10 @@ from keras_gradclip._keras import BACKEND
 Tensor = Any
 State = dict[str, Any]
 
-# TensorFlow keeps int32 variables in host memory even on a GPU.
+# TensorFlow keeps int32 variables in host memory even on a GPU, and JAX has no
+# int64 by default; elsewhere thousands of counts are half the work as int32.
 COUNT_DTYPE = "int64" if BACKEND == "tensorflow" else "int32"
+POSITION_DTYPE = "int32" if BACKEND == "jax" else "int64"
 
 
 class History(Protocol):
@@ -55,7 +57,7 @@ class WindowHistory:
         return {
             "ring": empty,
             "sorted": empty.copy(),
-            "count": np.zeros((groups,), COUNT_DTYPE),
+            "count": np.zeros((groups,), POSITION_DTYPE),
         }
 
     def add(self, state: State, values: Tensor, observed: Tensor) -> State:
@@ -65,12 +67,19 @@ class WindowHistory:
         # Replacing the oldest value by itself changes nothing.
         seen = ops.expand_dims(observed, 1)
         newest = ops.where(seen, ops.expand_dims(values, 1), oldest)
-        slots = np.arange(self.window, dtype=COUNT_DTYPE)[None]
+        slots = np.arange(self.window, dtype=POSITION_DTYPE)[None]
         return {
             "ring": ops.where(ops.equal(slots, slot), newest, state["ring"]),
             "sorted": self._replace(state["sorted"], oldest, newest),
-            "count": count + ops.cast(observed, COUNT_DTYPE),
+            "count": self._without_overflow(count + ops.cast(observed, POSITION_DTYPE)),
         }
+
+    def _without_overflow(self, count: Tensor) -> Tensor:
+        if POSITION_DTYPE == "int64":
+            return count
+        # Back by full turns, which neither the slot nor fullness notices.
+        turns = np.iinfo("int32").max // self.window * self.window
+        return ops.where(count < turns, count, count - (turns - self.window))
 
     def _replace(self, ascending: Tensor, old: Tensor, new: Tensor) -> Tensor:
         below = _shift(ascending, 1, -np.inf)
@@ -80,7 +89,8 @@ class WindowHistory:
         return ops.minimum(ops.maximum(without_below, new), without)
 
     def quantile(self, state: State, q: Any) -> Tensor:
-        count = ops.minimum(state["count"], self.window)
+        # On torch `ops.minimum` would make it an int32.
+        count = ops.clip(state["count"], 0, self.window)
         low, high, fraction = _ranks(count, q)
         both = ops.stack([low, high], axis=1)
         values = ops.take_along_axis(state["sorted"], both, axis=1)
@@ -121,11 +131,16 @@ class WholeHistory:
         }
 
     def add(self, state: State, values: Tensor, observed: Tensor) -> State:
+        counts = state["counts"]
+        if COUNT_DTYPE == "int32":
+            # Full after 2**31 - 1 values, when Keras's own int32 `iterations`
+            # overflows as well: one more would turn clipping off.
+            observed = observed & (counts[:, -1] < np.iinfo("int32").max)
         values = ops.where(observed, values, np.inf)
         at_most = ops.less_equal(ops.expand_dims(values, 1), self.edges[None])
         larger = ops.where(observed, values, 0.0)
         return {
-            "counts": state["counts"] + ops.cast(at_most, COUNT_DTYPE),
+            "counts": counts + ops.cast(at_most, COUNT_DTYPE),
             "largest": ops.maximum(state["largest"], larger),
         }
 
@@ -147,10 +162,36 @@ def _ranks(count: Tensor, q: Any) -> tuple[Tensor, Tensor, Tensor]:
     Returns the ranks below and above it, and its fractional part.
     """
     last = ops.maximum(count - 1, 0)
-    rank = q * ops.cast(last, "float32")
-    low = ops.floor(rank)
-    low_index = ops.cast(low, COUNT_DTYPE)
-    return low_index, ops.minimum(low_index + 1, last), rank - low
+    if _has_float64(count):
+        q = q if isinstance(q, float) else ops.cast(q, "float64")
+        rank = q * ops.cast(last, "float64")
+        low = rank // 1  # on torch half the price of `ops.floor`
+        low_index = ops.cast(low, last.dtype)
+        fraction = ops.cast(rank - low, "float32")
+    else:
+        low_index, fraction = _rank_in_float32(last, q)
+    return low_index, ops.minimum(low_index + 1, last), fraction
+
+
+def _has_float64(tensor: Tensor) -> bool:
+    if BACKEND == "torch":
+        return bool(tensor.device.type != "mps")
+    return BACKEND == "tensorflow"
+
+
+def _rank_in_float32(last: Tensor, q: Any) -> tuple[Tensor, Tensor]:
+    """Multiplies exactly where a float32, of 24 bits, would lose whole ranks.
+
+    With `last = high * 2**16 + low`, the whole part of `q * 2**16` times
+    `high` is an integer, and what remains of the product is below 2**17.
+    """
+    high, low = ops.right_shift(last, 16), ops.bitwise_and(last, 0xFFFF)
+    scaled = q * 65536.0
+    whole = scaled // 1
+    rest = (scaled - whole) * ops.cast(high, "float32") + q * ops.cast(low, "float32")
+    floor = rest // 1
+    index = ops.cast(whole, last.dtype) * high + ops.cast(floor, last.dtype)
+    return ops.minimum(index, last), rest - floor
 
 
 def _interpolate(values: Tensor, fraction: Tensor, count: Tensor) -> Tensor:

@@ -84,11 +84,15 @@ class ClipState(KerasSaveable):
             gradients, weights, state, step, self.groups
         )
         # First the record: on torch it may share memory with the state.
-        row = ops.mod(ops.cast(step, "int32"), self.log_length)
+        row = self._row_of(step)
         _write_row(self.log, row, ops.stack(record, axis=0))
         for name, value in state.items():
             self.state[name].assign(value)
         return clipped
+
+    def _row_of(self, step: Any) -> Any:
+        # In this order: TensorFlow counts steps beyond an int32.
+        return ops.cast(ops.mod(step, self.log_length), "int32")
 
     def was_finite(self) -> Any:
         """Whether the last call's update was, a bool scalar on the device.
@@ -102,7 +106,7 @@ class ClipState(KerasSaveable):
 
     def last_record(self, until: Any) -> Record:
         """Returns the record of the step before `until`, on the device."""
-        row = ops.mod(ops.cast(until, "int32") - 1, self.log_length)
+        row = self._row_of(until - 1)
         return Record(*ops.unstack(ops.take(self.log, row, axis=0), axis=0))
 
     def history(self, since: int, until: int) -> dict[str, np.ndarray]:
