@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from conformance.situations import mirrored
+from conformance.replicas import mirrored, mirrored_fit
 from training import BACKEND, fit, mlp, state
 
 from keras_gradclip import AutoClip, ClipByNorm, optimizers
@@ -59,3 +59,16 @@ def test_accumulation_over_replicas_is_refused():
         )
         with pytest.raises(ValueError, match="on several replicas"):
             optimizer.build(mlp().trainable_variables)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("clipper", [None, "autoclip"])
+def test_xla_over_replicas_on_one_cpu_fails_whatever_the_optimizer(clipper):
+    import tensorflow as tf
+
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        mirrored_fit(lambda: optimizers.SGD(0.01, clipper=clipper), 2, jit_compile=True)
+    with mirrored(2).scope():
+        model = mlp()
+        fit(model, optimizers.SGD(0.01, clipper=clipper), jit_compile="auto")
+    assert not model.jit_compile

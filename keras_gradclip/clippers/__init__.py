@@ -10,7 +10,8 @@ from keras_gradclip.clippers.autoclip import AutoClip
 from keras_gradclip.clippers.chain import Chain
 from keras_gradclip.clippers.clip_by_norm import ClipByNorm
 from keras_gradclip.clippers.clip_by_value import ClipByValue
-from keras_gradclip.clippers.clipper import Clipper, Measured, Record
+from keras_gradclip.clippers.clipper import Clipper
+from keras_gradclip.clippers.measured import Measured, Record
 from keras_gradclip.clippers.quantile_clip import QuantileClip
 from keras_gradclip.clippers.zclip import ZClip
 

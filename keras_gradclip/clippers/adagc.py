@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_gradclip.clippers.clipper import Clipper, Measured, State, Tensor
+from keras_gradclip.clippers.clipper import Clipper
 from keras_gradclip.clippers.hyperparameter import (
     Hyperparameter,
     check_count,
@@ -15,6 +15,7 @@ from keras_gradclip.clippers.hyperparameter import (
     serialize,
     value_at,
 )
+from keras_gradclip.clippers.measured import Measured, State, Tensor
 from keras_gradclip.groups import Groups
 
 

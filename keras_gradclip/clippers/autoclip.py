@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_gradclip.clippers.clipper import Clipper, Measured, State, Tensor
+from keras_gradclip.clippers.clipper import Clipper
 from keras_gradclip.clippers.hyperparameter import (
     Hyperparameter,
     check_count,
@@ -13,6 +13,7 @@ from keras_gradclip.clippers.hyperparameter import (
     serialize,
     value_at,
 )
+from keras_gradclip.clippers.measured import Measured, State, Tensor
 from keras_gradclip.groups import Groups
 from keras_gradclip.quantiles import History, WholeHistory, WindowHistory
 

@@ -7,7 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_gradclip.clippers.clipper import Clipper, Record, State
+from keras_gradclip.clippers.clipper import Clipper
+from keras_gradclip.clippers.measured import Record, State
 from keras_gradclip.groups import Groups
 
 

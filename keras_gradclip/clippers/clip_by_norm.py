@@ -5,13 +5,14 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_gradclip.clippers.clipper import Clipper, Measured, State, Tensor
+from keras_gradclip.clippers.clipper import Clipper
 from keras_gradclip.clippers.hyperparameter import (
     Hyperparameter,
     number_or_schedule,
     serialize,
     value_at,
 )
+from keras_gradclip.clippers.measured import Measured, State, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_gradclip")

@@ -6,13 +6,14 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_gradclip.clippers.clipper import Clipper, Record, State
+from keras_gradclip.clippers.clipper import Clipper
 from keras_gradclip.clippers.hyperparameter import (
     Hyperparameter,
     number_or_schedule,
     serialize,
     value_at,
 )
+from keras_gradclip.clippers.measured import Record, State
 from keras_gradclip.clippers.units import Effect
 from keras_gradclip.groups import Groups
 from keras_gradclip.norms import all_finite, sums_of_squares

@@ -1,11 +1,12 @@
 """The base class: measure, decide, scale. A rule is its `decide`."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
 from keras import ops
 
+from keras_gradclip.clippers.measured import Measured, Record, State, Tensor
 from keras_gradclip.clippers.units import Effect, units_of
 from keras_gradclip.groups import (
     Groups,
@@ -16,39 +17,7 @@ from keras_gradclip.groups import (
 from keras_gradclip.norms import all_finite, sums_of_squares
 from keras_gradclip.scaling import scale_gradients
 
-Tensor = Any
-State = dict[str, Any]
-
 ON_NONFINITE = ("zero", "skip", "propagate")
-
-
-class Measured(NamedTuple):
-    """What a rule may know when it decides."""
-
-    norms: Tensor
-    """The norm of each group's gradient, float32. NaN or inf if that is."""
-
-    observed: Tensor
-    """Where the norm is one to learn from: positive, in a finite step.
-
-    A norm of 0 is none: it comes from a gradient that is absent, or from a
-    part of the network that is switched off, and a threshold learned from
-    it would be 0 and keep it switched off.
-    """
-
-    step: Any
-    """How many updates came before this one; an integer scalar."""
-
-    weight_norms: Callable[[], Tensor]
-    """The norm of each group's weights, computed only if it is asked for."""
-
-
-class Record(NamedTuple):
-    """What clipping did in one step; each of shape `(groups,)`, float32."""
-
-    norms: Tensor
-    thresholds: Tensor
-    scales: Tensor
 
 
 class Clipper:

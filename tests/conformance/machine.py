@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 from clippers.helpers import SHAPES, variable
-from conformance.situations import mirrored
+from conformance.replicas import mirrored
 from rules import RULES
 from training import BACKEND
 

@@ -30,16 +30,20 @@ def numpy_outcome(rule: str, scope: str) -> Outcome:
     """Trains the model of `training.mlp` by SGD with the tight rule."""
     weights = [w.copy() for w in initial_weights()]
     clipper = NumpyClipper(rule, "tight", scope, LAYERS)
-    x, y = (a.astype("float64") for a in data())
     records = []
-    for _ in range(EPOCHS):
-        for start in range(0, len(x), BATCH_SIZE):
-            batch = slice(start, start + BATCH_SIZE)
-            clipped = clipper(gradients(weights, x[batch], y[batch]), weights)
-            for weight, gradient in zip(weights, clipped.gradients):
-                weight -= RATE * gradient
-            records.append(clipped[1:])
+    for x, y in batches("float64"):
+        clipped = clipper(gradients(weights, x, y), weights)
+        for weight, gradient in zip(weights, clipped.gradients):
+            weight -= RATE * gradient
+        records.append(clipped[1:])
     return Outcome(weights, *(np.stack(column) for column in zip(*records)))
+
+
+def batches(dtype: str = "float32"):
+    x, y = (array.astype(dtype) for array in data())
+    for start in [*range(0, len(x), BATCH_SIZE)] * EPOCHS:
+        batch = slice(start, start + BATCH_SIZE)
+        yield x[batch], y[batch]
 
 
 def gradients(weights, x, y):

@@ -4,13 +4,12 @@ A situation is given a function that makes the optimizer and returns the
 trained model. A new one joins by one row in `SITUATIONS`.
 """
 
-import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
-import numpy as np
-from conformance.reference import BATCH_SIZE, EPOCHS, RATE
+from conformance.reference import BATCH_SIZE, EPOCHS, RATE, batches
+from conformance.replicas import by_fit, distributed, mirrored_fit, mirrored_loop
 from training import BACKEND, data, fit, mlp
 
 from keras_gradclip import ClippedModel, clipped
@@ -27,19 +26,6 @@ class Situation(NamedTuple):
     """Relative; float32 against float64 over 16 steps."""
     is_rounded: bool = False
     """In half precision norms near a threshold may fall on the other side."""
-
-
-def batches():
-    x, y = data()
-    for start in [*range(0, len(x), BATCH_SIZE)] * EPOCHS:
-        batch = slice(start, start + BATCH_SIZE)
-        yield x[batch], y[batch]
-
-
-def by_fit(make: Make, **arguments: Any):
-    model = mlp()
-    fit(model, make(), **arguments)
-    return model
 
 
 def eager(make):
@@ -170,79 +156,6 @@ def _torch_loop(model, optimizer):
 
 
 _LOOPS = {"tensorflow": _tensorflow_loop, "jax": _jax_loop, "torch": _torch_loop}
-
-
-@functools.cache
-def mirrored(replicas: int):
-    """One strategy for all tests: TensorFlow mixes up the collectives of several."""
-    import tensorflow as tf
-
-    devices = [f"CPU:{i}" for i in range(replicas)]
-    if replicas == 2:
-        return tf.distribute.MirroredStrategy(devices)
-    # Two of them may live side by side if one does without collectives.
-    return tf.distribute.MirroredStrategy(
-        devices, cross_device_ops=tf.distribute.ReductionToOneDevice()
-    )
-
-
-def mirrored_fit(make, replicas, jit_compile=False):
-    with mirrored(replicas).scope():
-        return by_fit(make, jit_compile=jit_compile)
-
-
-def mirrored_loop(make, replicas, jit_compile=False):
-    import tensorflow as tf
-
-    strategy = mirrored(replicas)
-    with strategy.scope():
-        model, optimizer = mlp(), make()
-        optimizer.build(model.trainable_variables)
-    model.optimizer = optimizer
-
-    def update(x, y):
-        with tf.GradientTape() as tape:
-            errors = tf.square(model(x, training=True) - y)
-            loss = tf.reduce_sum(errors) / BATCH_SIZE
-        gradients = tape.gradient(loss, model.trainable_variables)
-        optimizer.apply(gradients, model.trainable_variables)
-
-    update = tf.function(update, jit_compile=True) if jit_compile else update
-
-    @tf.function
-    def step(x, y):
-        strategy.run(update, args=(x, y))
-
-    x, y = map(np.concatenate, zip(*batches()))
-    dataset = tf.data.Dataset.from_tensor_slices((x, y)).batch(BATCH_SIZE)
-    for x, y in strategy.experimental_distribute_dataset(dataset):
-        step(x, y)
-    return model
-
-
-def distributed(make, mesh, layout=None):
-    """JAX, through `fit`, over as many devices as the mesh has."""
-    import jax
-
-    keras.distribution.set_distribution(_distribution(mesh, layout, jax.devices()))
-    try:
-        return by_fit(make)
-    finally:
-        keras.distribution.set_distribution(None)
-
-
-def _distribution(mesh, layout, devices):
-    devices = devices[: int(np.prod(mesh))]
-    if layout is None:
-        return keras.distribution.DataParallel(devices=devices)
-    layout_map = keras.distribution.LayoutMap(
-        keras.distribution.DeviceMesh(mesh, ("batch", "model"), devices)
-    )
-    for path, axes in layout.items():
-        layout_map[path] = axes
-    return keras.distribution.ModelParallel(
-        layout_map=layout_map, batch_dim_name="batch"
-    )
 
 
 _SHARDED = {"first/kernel": (None, "model"), "last/kernel": ("model", None)}

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from conformance.situations import mirrored
+from conformance.replicas import mirrored
 from training import BACKEND, assert_close, data, fit, mlp, weights
 
 from keras_gradclip import AGC, AutoClip, ClipByNorm, optimizers

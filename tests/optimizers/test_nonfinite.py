@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from conformance.situations import mirrored
+from conformance.replicas import mirrored
 from training import BACKEND, RUN_MODES, assert_same, data, fit, mlp, weights
 
 from keras_gradclip import AutoClip, Chain, ClipByNorm, optimizers
@@ -130,6 +130,19 @@ def test_a_file_fits_whatever_on_nonfinite_is(tmp_path):
     other.optimizer.build(other.trainable_variables)
     other.load_weights(tmp_path / "m.weights.h5")
     assert_same(history_of(model), history_of(other))
+
+
+@every_mode
+def test_a_step_that_the_loss_scale_skips_leaves_no_trace(mode):
+    inner = make("propagate")
+    model = mlp()
+    scaled = keras.optimizers.LossScaleOptimizer(inner, initial_scale=16.0)
+    fit(model, scaled, epochs=1, **RUN_MODES[mode])
+    before = weights(model) + arrays(inner.variables)
+    fit_batch(model)
+    assert_same(before, weights(model) + arrays(inner.variables))
+    fit_batch(model, broken=False)
+    assert len(inner.clip_history()["step"]) == 9
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="tf.distribute is TensorFlow's")
