@@ -24,6 +24,15 @@ COUNT_DTYPE = "int64" if BACKEND == "tensorflow" else "int32"
 POSITION_DTYPE = "int32" if BACKEND == "jax" else "int64"
 
 
+if BACKEND == "torch":
+    import torch
+
+    # `keras.ops` takes longer to call them than they take.
+    where, minimum, maximum = torch.where, torch.minimum, torch.maximum
+else:
+    where, minimum, maximum = ops.where, ops.minimum, ops.maximum
+
+
 class History(Protocol):
     """What `AutoClip` needs of a history."""
 
@@ -66,10 +75,10 @@ class WindowHistory:
         oldest = ops.take_along_axis(state["ring"], slot, axis=1)
         # Replacing the oldest value by itself changes nothing.
         seen = ops.expand_dims(observed, 1)
-        newest = ops.where(seen, ops.expand_dims(values, 1), oldest)
+        newest = where(seen, ops.expand_dims(values, 1), oldest)
         slots = np.arange(self.window, dtype=POSITION_DTYPE)[None]
         return {
-            "ring": ops.where(ops.equal(slots, slot), newest, state["ring"]),
+            "ring": where(ops.equal(slots, slot), newest, state["ring"]),
             "sorted": self._replace(state["sorted"], oldest, newest),
             "count": self._without_overflow(count + ops.cast(observed, POSITION_DTYPE)),
         }
@@ -84,9 +93,9 @@ class WindowHistory:
     def _replace(self, ascending: Tensor, old: Tensor, new: Tensor) -> Tensor:
         below = _shift(ascending, 1, -np.inf)
         above = _shift(ascending, -1, np.inf)
-        without_below = ops.where(below < old, below, ascending)
-        without = ops.where(ascending < old, ascending, above)
-        return ops.minimum(ops.maximum(without_below, new), without)
+        without_below = where(below < old, below, ascending)
+        without = where(ascending < old, ascending, above)
+        return minimum(maximum(without_below, new), without)
 
     def quantile(self, state: State, q: Any) -> Tensor:
         # On torch `ops.minimum` would make it an int32.
@@ -198,7 +207,7 @@ def _rank_in_float32(last: Tensor, q: Any) -> tuple[Tensor, Tensor]:
 def _interpolate(values: Tensor, fraction: Tensor, count: Tensor) -> Tensor:
     low, high = values[:, 0], values[:, 1]
     # An empty history has no bound, and inf - inf would be NaN.
-    return ops.where(count > 0, low + fraction * (high - low), np.inf)
+    return where(count > 0, low + fraction * (high - low), np.inf)
 
 
 def _shift(values: Tensor, by: int, fill: float) -> Tensor:
@@ -208,8 +217,6 @@ def _shift(values: Tensor, by: int, fill: float) -> Tensor:
     """
     before, after = (1, 0) if by == 1 else (0, 1)
     if BACKEND == "torch":
-        import torch
-
         # `ops.pad` makes a new Operation each time, which costs more than it.
         padded = torch.nn.functional.pad(values, (before, after), value=fill)
     else:
@@ -232,8 +239,6 @@ def _count_at_most(ascending: Tensor, values: Tensor) -> Tensor:
 
         return tf.searchsorted(ascending, values, side="right")
     if BACKEND == "torch":
-        import torch
-
         return torch.searchsorted(ascending, values, right=True)
     import jax
 
