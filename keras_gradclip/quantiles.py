@@ -142,12 +142,13 @@ class WholeHistory:
 
     def add(self, state: State, values: Tensor, observed: Tensor) -> State:
         counts = state["counts"]
-        if COUNT_DTYPE == "int32":
-            # Full after 2**31 - 1 values, when Keras's own int32 `iterations`
-            # overflows as well: one more would turn clipping off.
-            observed = observed & (counts[:, -1] < np.iinfo("int32").max)
         values = ops.where(observed, values, np.inf)
         at_most = ops.less_equal(ops.expand_dims(values, 1), self.edges[None])
+        if COUNT_DTYPE == "int32":
+            # One more would be negative and turn clipping off. Keras's own
+            # int32 `iterations` overflows at the same step. Each count looks at
+            # itself only: XLA then writes in place.
+            at_most = at_most & (counts < np.iinfo("int32").max)
         larger = ops.where(observed, values, 0.0)
         return {
             "counts": counts + ops.cast(at_most, COUNT_DTYPE),
