@@ -115,8 +115,8 @@ class WholeHistory:
     The value of a given rank is read off as the edge of its bucket, or the
     largest value seen if that is smaller: hence exact for the first value
     and for `q = 1`. Values outside the range count as the range's end below
-    and as the largest value above. On JAX and torch it is full, and stays as
-    it is, after 2**31 - 1 values.
+    and as the largest value above. On JAX and torch each count stops at
+    2**31 - 1.
     """
 
     relative_error = 0.01
