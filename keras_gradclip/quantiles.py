@@ -144,14 +144,15 @@ class WholeHistory:
         counts = state["counts"]
         values = ops.where(observed, values, np.inf)
         at_most = ops.less_equal(ops.expand_dims(values, 1), self.edges[None])
+        added = counts + ops.cast(at_most, COUNT_DTYPE)
         if COUNT_DTYPE == "int32":
-            # One more would be negative and turn clipping off. Keras's own
-            # int32 `iterations` overflows at the same step. Each count looks at
-            # itself only: XLA then writes in place.
-            at_most = at_most & (counts < np.iinfo("int32").max)
+            # An overflow, to below 0, would turn clipping off. Keras's own int32
+            # `iterations` overflows at the same step. Each count looks at itself
+            # only: XLA then writes in place.
+            added = maximum(counts, added)
         larger = ops.where(observed, values, 0.0)
         return {
-            "counts": counts + ops.cast(at_most, COUNT_DTYPE),
+            "counts": added,
             "largest": ops.maximum(state["largest"], larger),
         }
 
