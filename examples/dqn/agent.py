@@ -1,14 +1,22 @@
-"""The learning rule: two networks, the TD loss, and many updates in one call."""
+"""The learning rule: two networks, and many updates in one call."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from examples.dqn.config import Config
+from examples.dqn.losses import (
+    huber,
+    quantile_huber,
+    squared,
+    td_targets,
+    value_of,
+)
 from examples.dqn.network import build_q_network
+from examples.dqn.noisy import NoisyDense
 from examples.dqn.optimizer import clip_history, make_optimizer
 from examples.dqn.policy import NumpyPolicy
 from examples.dqn.replay import Transitions
@@ -16,47 +24,13 @@ from examples.dqn.replay import Transitions
 Tensor = Any
 
 
-def td_targets(
-    rewards: Tensor, discounts: Tensor, q_next: Tensor, q_select: Tensor | None = None
-) -> Tensor:
-    """What the value of the action taken should have been.
+class Updates(NamedTuple):
+    """What a block of updates found."""
 
-    DQN: `reward + discount * max_a q_next[a]`. Double DQN lets `q_select` choose
-    the action: `reward + discount * q_next[argmax_a q_select[a]]`.
-
-    Args:
-        rewards: Shape `(batch,)`.
-        discounts: Shape `(batch,)`; 0 where the episode terminated.
-        q_next: Target network's values of the next observations,
-            shape `(batch, actions)`.
-        q_select: Online network's values of the same, for Double DQN.
-
-    References:
-        Mnih et al., Human-level control through deep reinforcement learning, 2015.
-        van Hasselt et al., Deep Reinforcement Learning with Double Q-learning,
-        2016. https://arxiv.org/abs/1509.06461
-    """
-    best = keras.ops.argmax(q_next if q_select is None else q_select, axis=-1)
-    return rewards + discounts * value_of(q_next, best)
-
-
-def value_of(q_values: Tensor, actions: Tensor) -> Tensor:
-    """Value of one action per row, shape `(batch,)`."""
-    # A product with one-hot rows, because a gather has a slow gradient on CPUs.
-    chosen = keras.ops.one_hot(actions, q_values.shape[-1], dtype=q_values.dtype)
-    return keras.ops.sum(q_values * chosen, axis=-1)
-
-
-def huber(errors: Tensor, delta: float = 1.0) -> Tensor:
-    """Half the square below `delta`, a line of slope `delta` above.
-
-    Note:
-        Its gradient is the error clipped to `[-delta, delta]`: a bound per
-        transition, where the optimizer's clipper bounds the whole batch.
-    """
-    size = keras.ops.abs(errors)
-    square = keras.ops.minimum(size, delta)
-    return 0.5 * square**2 + delta * (size - square)
+    losses: np.ndarray
+    """Loss of each update, shape `(updates,)`."""
+    errors: np.ndarray
+    """TD error of each transition before its update, `(updates, batch_size)`."""
 
 
 class Agent:
@@ -80,13 +54,7 @@ class Agent:
         self.strategy = strategy
         with strategy.scope():
             self.online, self.target = (
-                build_q_network(
-                    observation_shape,
-                    num_actions,
-                    config.hidden_sizes,
-                    config.seed,
-                    name,
-                )
+                build_q_network(observation_shape, num_actions, config, name)
                 for name in ("online", "target")
             )
             self.optimizer = make_optimizer(config)
@@ -101,18 +69,22 @@ class Agent:
 
     def policy(self) -> NumpyPolicy:
         """The online network as it is now, for acting."""
-        return NumpyPolicy(self.online.get_weights())
+        return NumpyPolicy(self.online)
 
-    def update(self, batches: Transitions) -> np.ndarray:
+    def update(
+        self, batches: Transitions, weights: np.ndarray | None = None
+    ) -> Updates:
         """Runs one gradient step per batch, in one compiled call.
 
         Args:
             batches: Fields of shape `(updates, batch_size, ...)`.
-
-        Returns:
-            The loss of each update.
+            weights: How much each loss counts, shape `(updates, batch_size)`;
+                None is 1 for each.
         """
-        return self._update(Transitions(*map(tf.convert_to_tensor, batches))).numpy()
+        if weights is None:
+            weights = np.ones(batches.rewards.shape, np.float32)
+        arrays = tf.nest.map_structure(tf.convert_to_tensor, (batches, weights))
+        return Updates(*(found.numpy() for found in self._update(*arrays)))
 
     @property
     def updates(self) -> int:
@@ -136,50 +108,87 @@ class Agent:
         self.online.save(folder / "online.keras")
         self.target.save_weights(folder / "target.weights.h5")
 
-    def _run_updates(self, batches: Transitions) -> Tensor:
+    def _run_updates(self, batches: Transitions, weights: Tensor) -> Updates:
         # Cross-replica context: the loop is out here and `strategy.run` inside
         # it, since replicas cannot meet inside a loop of their own.
         updates = batches.rewards.shape[0]
         # A target that moves at most once per call is worth one product for all
         # batches; one that moves in between must be asked again and again.
-        target_is_fixed = self.config.target_period % updates == 0
+        target_is_fixed = (
+            self.config.target_period % updates == 0 and not self.config.noisy
+        )
         if target_is_fixed:
-            batch_q_next = _merge_axes(self.target, batches.next_observations)
-        losses = tf.TensorArray(tf.float32, size=updates)
+            all_q_next = _merge_axes(self.target, batches.next_observations)
+        losses, errors = (tf.TensorArray(tf.float32, size=updates) for _ in range(2))
         for index in tf.range(updates):
-            batch = Transitions(*(field[index] for field in batches))
+            self._resample_noise()
+            batch, weight = tf.nest.map_structure(
+                lambda field: field[index],  # noqa: B023
+                (batches, weights),
+            )
             if target_is_fixed:
-                q_next = batch_q_next[index]
+                q_next = all_q_next[index]
             else:
-                q_next = self.target(batch.next_observations)
-            loss = self.strategy.run(self._update_once, args=(batch, q_next))
-            losses = losses.write(index, self.strategy.reduce("SUM", loss, axis=None))
+                q_next = self.target(batch.next_observations, training=True)
+            found = self.strategy.run(self._update_once, args=(batch, q_next, weight))
+            loss, error = (self.strategy.reduce("SUM", part, None) for part in found)
+            losses, errors = losses.write(index, loss), errors.write(index, error)
             if not target_is_fixed:
                 self._move_target()
         if target_is_fixed:
             self._move_target()
-        return losses.stack()
+        return Updates(losses.stack(), errors.stack())
 
-    def _update_once(self, batch: Transitions, q_next: Tensor) -> Tensor:
+    def _update_once(
+        self, batch: Transitions, q_next: Tensor, weights: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """One gradient step on this replica's share of the batch."""
-        batch, q_next = _share_of_replica((batch, q_next))
-        q_select = self.online(batch.next_observations) if self.config.double else None
+        rows = _rows_of_replica(self.config.batch_size)
+        batch, q_next, weights = tf.nest.map_structure(
+            lambda field: field[rows], (batch, q_next, weights)
+        )
+        q_select = None
+        if self.config.double:
+            q_select = self.online(batch.next_observations, training=True)
         targets = td_targets(batch.rewards, batch.discounts, q_next, q_select)
-        weights = self.online.trainable_variables
+        variables = self.online.trainable_variables
         with tf.GradientTape() as tape:
-            values = value_of(self.online(batch.observations), batch.actions)
-            losses = huber(targets - values, self.config.huber_delta)
+            q_values = self.online(batch.observations, training=True)
+            values = value_of(q_values, batch.actions)
+            losses = weights * self._losses(targets, values)
             # Over the global batch, so that the sum over replicas is the mean.
             loss = keras.ops.sum(losses) / self.config.batch_size
-        gradients = tape.gradient(loss, [weight.value for weight in weights])
-        self.optimizer.apply(gradients, weights)
-        return loss
+        gradients = tape.gradient(loss, [variable.value for variable in variables])
+        self.optimizer.apply(gradients, variables)
+        errors = _mean_over_quantiles(targets - values)
+        # In the place of its rows, so that the sum over replicas joins them.
+        after = self.config.batch_size - rows.stop
+        return loss, tf.pad(errors, [[rows.start, after]])
+
+    def _losses(self, targets: Tensor, values: Tensor) -> Tensor:
+        """The loss of each transition, shape `(batch,)`."""
+        delta = self.config.huber_delta
+        if self.config.distributional:
+            return quantile_huber(targets, values, delta)
+        errors = targets - values
+        return squared(errors) if self.config.loss == "mse" else huber(errors, delta)
+
+    def _resample_noise(self) -> None:
+        """Draws the noise of the next update, where layers have any."""
+        number = self.optimizer.iterations.value
+        # The networks have the same seeds; their noise must differ.
+        for network, offset in ((self.online, 0), (self.target, 1)):
+            for layer in network.layers:
+                if isinstance(layer, NoisyDense):
+                    layer.resample(2 * number + offset)
 
     def _move_target(self) -> None:
         """Moves the target towards the online network, if its time has come."""
         due = self.optimizer.iterations.value % self.config.target_period == 0
         rate = tf.where(due, self.config.target_rate, 0.0)
-        for target, online in zip(self.target.weights, self.online.weights):
+        for target, online in zip(
+            self.target.trainable_variables, self.online.trainable_variables
+        ):
             target.assign(rate * online.value + (1 - rate) * target.value)
 
 
@@ -187,19 +196,17 @@ def _merge_axes(network: keras.Model, observations: Tensor) -> Tensor:
     """Calls a network on `(updates, batch_size, ...)` as on one large batch."""
     updates, batch_size, *shape = observations.shape
     values = network(tf.reshape(observations, (updates * batch_size, *shape)))
-    return tf.reshape(values, (updates, batch_size, -1))
+    return tf.reshape(values, (updates, batch_size, *values.shape[1:]))
 
 
-def _share_of_replica(tensors: Any) -> Any:
-    """This replica's rows of tensors that hold the global batch."""
+def _mean_over_quantiles(errors: Tensor) -> Tensor:
+    return errors if errors.ndim == 1 else keras.ops.mean(errors, axis=-1)
+
+
+def _rows_of_replica(batch_size: int) -> slice:
+    """This replica's rows of a tensor that holds the global batch."""
     replica = tf.distribute.get_replica_context()
-    replicas = replica.num_replicas_in_sync
-    if replicas == 1:
-        return tensors
-
-    def share(tensor: Tensor) -> Tensor:
-        rows = tensor.shape[0] // replicas
-        start = replica.replica_id_in_sync_group * rows
-        return tensor[start : start + rows]
-
-    return tf.nest.map_structure(share, tensors)
+    rows = batch_size // replica.num_replicas_in_sync
+    # A static number on every replica, since each is traced on its own.
+    start = int(tf.get_static_value(replica.replica_id_in_sync_group) or 0) * rows
+    return slice(start, start + rows)

@@ -2,11 +2,13 @@
 
 import contextlib
 import io
+import sys
 from collections.abc import Sequence
 
 import tyro
 
 from examples.dqn.config import Config, ConfigError
+from examples.dqn.configs import tuned_config
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> Config:
@@ -18,14 +20,30 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> Config:
     Raises:
         ConfigError: If an argument is unknown, malformed or out of range.
     """
+    words = list(sys.argv[1:] if arguments is None else arguments)
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
-            return tyro.cli(Config, prog="python -m examples.dqn.train", args=arguments)
+            return tyro.cli(
+                Config,
+                prog="python -m examples.dqn.train",
+                args=words,
+                default=tuned_config(_env_id(words)),
+            )
     except SystemExit as stop:
         if not stop.code:  # --help
             raise
         raise ConfigError(_one_line(complaint.getvalue())) from None
+
+
+def _env_id(words: Sequence[str]) -> str:
+    """The environment that the command line names, which decides the defaults."""
+    env_id = Config.env_id
+    for word, following in zip(words, [*words[1:], ""]):
+        name, equals, value = word.partition("=")
+        if name in ("--env-id", "--env_id"):
+            env_id = value if equals else following
+    return env_id
 
 
 def _one_line(box: str) -> str:

@@ -50,8 +50,45 @@ class Config:
     """Double DQN: the online network selects the next action and the target
     network values it."""
 
+    n_step: int = 1
+    """Rewards summed into one transition before the bootstrap. At least 1."""
+
+    prioritized: bool = False
+    """Draw transitions by their TD error instead of uniformly."""
+
+    priority_exponent: float = 0.6
+    """How much the TD error decides about a draw. In [0, 1]."""
+
+    priority_correction: float = 0.4
+    """Share of the bias of prioritized draws that is corrected at the start of the
+    run; it rises to 1 at the end. In [0, 1]."""
+
+    dueling: bool = False
+    """Two streams, one for the value of the state and one for the advantages of
+    the actions."""
+
+    distributional: bool = False
+    """Learn quantiles of the return (QR-DQN) instead of its mean."""
+
+    quantiles: int = 50
+    """How many, if distributional. At least 2."""
+
+    noisy: bool = False
+    """Explore by learned noise in the last hidden layer and the heads; usually
+    with epsilon_start and epsilon_end 0."""
+
+    noisy_sigma: float = 0.5
+    """Initial size of that noise, before division by sqrt(fan_in). At least 0."""
+
+    layer_norm: bool = False
+    """Normalise each hidden layer before its ReLU."""
+
     hidden_sizes: tuple[int, ...] = (256, 256)
     """Units of each hidden layer. Each at least 1."""
+
+    loss: Literal["huber", "mse"] = "huber"
+    """What a TD error costs: half its square, which Huber's loss continues by a
+    line. Ignored if distributional."""
 
     huber_delta: float = 1.0
     """TD error at which the Huber loss turns from square to linear. Above 0."""
@@ -64,9 +101,12 @@ class Config:
     them (hard update); 0.005 with target_period 1 is the usual soft update.
     In (0, 1]."""
 
-    epsilon_schedule: Literal["linear", "exponential", "piecewise"] = "linear"
+    epsilon_schedule: Literal["linear", "exponential", "piecewise", "constant"] = (
+        "linear"
+    )
     """How the share of random actions falls from epsilon_start to epsilon_end
-    over the first epsilon_fraction of the run, or along epsilon_points."""
+    over the first epsilon_fraction of the run, or along epsilon_points; constant
+    stays at epsilon_end. Each environment draws for itself."""
 
     epsilon_start: float = 1.0
     """Share of random actions at step 0. In [0, 1]."""
@@ -89,8 +129,11 @@ class Config:
     """Adam's step size at the first update. Above 0."""
 
     learning_rate_end: float = 0.0
-    """Adam's step size at the last update; a straight line leads there.
-    At least 0."""
+    """Adam's step size at the last update. At least 0."""
+
+    learning_rate_schedule: Literal["linear", "cosine", "constant"] = "linear"
+    """The way from learning_rate to learning_rate_end: a straight line, half a
+    cosine, or none, which keeps learning_rate."""
 
     adam_epsilon: float = 1e-8
     """Adam's guard against division by zero. Above 0."""
@@ -157,10 +200,14 @@ class Config:
 AT_LEAST_ONE = [
     *("total_steps", "num_envs", "learning_starts", "train_every", "batch_size"),
     *("updates_per_train", "replay_size", "target_period", "logical_devices"),
-    *("threads", "eval_every", "eval_episodes", "final_episodes"),
+    *("threads", "eval_every", "eval_episodes", "final_episodes", "n_step"),
 ]
 ABOVE_ZERO = ["huber_delta", "learning_rate", "adam_epsilon", "clip_norm", "clip_value"]
-ZERO_TO_ONE = ["gamma", "epsilon_start", "epsilon_end"]
+ZERO_TO_ONE = [
+    *("gamma", "epsilon_start", "epsilon_end"),
+    *("priority_exponent", "priority_correction"),
+]
+AT_LEAST_ZERO = ["seed", "learning_rate_end", "noisy_sigma"]
 ABOVE_ZERO_TO_ONE = ["target_rate", "epsilon_fraction"]
 
 
@@ -179,7 +226,8 @@ def _check_numbers(config: Config) -> None:
     require(AT_LEAST_ONE, "at least 1", lambda value: value >= 1)
     require(ABOVE_ZERO, "above 0", lambda value: value > 0)
     require(ZERO_TO_ONE, "in [0, 1]", lambda value: 0 <= value <= 1)
-    require(["seed", "learning_rate_end"], "at least 0", lambda value: value >= 0)
+    require(AT_LEAST_ZERO, "at least 0", lambda value: value >= 0)
+    require(["quantiles"], "at least 2", lambda value: value >= 2)
     require(ABOVE_ZERO_TO_ONE, "in (0, 1]", lambda value: 0 < value <= 1)
     require(["clip_percentile"], "in (0, 100]", lambda value: 0 < value <= 100)
     if config.clip_window is not None:

@@ -1,13 +1,11 @@
 """Environments whose every reported step is one that the agent really took."""
 
-from collections.abc import Callable, Sequence
-
 import gymnasium
 import numpy as np
-from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 
 from examples.dqn.config import Config, ConfigError
-from examples.dqn.replay import Transitions
+from examples.dqn.nstep import Steps
 
 
 def make_env(env_id: str) -> gymnasium.Env:
@@ -43,31 +41,30 @@ def make_env(env_id: str) -> gymnasium.Env:
 
 
 class Environments:
-    """Several environments stepped together.
+    """Several environments stepped together, in any of Gymnasium's three ways.
 
-    Gymnasium's next-step autoreset spends one call per episode on the reset: its
-    action is ignored and its row joins the end of one episode to the start of the
-    next. Such rows are dropped here, so what `step` returns is fit for the replay.
+    What `step` returns is the same under each autoreset mode. Next-step spends one
+    call per episode on the reset: its action is ignored and its row joins the end
+    of one episode to the start of the next, so it is dropped. Same-step hides the
+    last observation of an episode in `infos`, where it is fetched from. Disabled
+    leaves the reset to us.
 
     Args:
-        makers: One function per environment.
+        envs: What to step.
         seed: Environment `i` is seeded with `seed + i`, once.
-        gamma: Discount per step.
     """
 
-    def __init__(
-        self, makers: Sequence[Callable[[], gymnasium.Env]], seed: int, gamma: float
-    ):
-        # The mode is explicit because Gymnasium's default has changed before.
-        self._envs = SyncVectorEnv(makers, autoreset_mode=AutoresetMode.NEXT_STEP)
-        self._gamma = np.float32(gamma)
+    def __init__(self, envs: VectorEnv, seed: int):
+        self._envs = envs
+        self._mode = envs.metadata["autoreset_mode"]
         # Discrete spaces may start elsewhere than at 0; networks count from 0.
-        self._first_action = self._envs.single_action_space.start
-        self._resetting = np.zeros(len(makers), bool)
-        self._returns = np.zeros(len(makers))
+        self._first_action = envs.single_action_space.start
+        self._numbers = np.arange(envs.num_envs)
+        self._resetting = np.zeros(envs.num_envs, bool)
+        self._returns = np.zeros(envs.num_envs)
         self.finished_returns: list[float] = []
         """Undiscounted return of each finished episode, in order."""
-        self.observations, _ = self._envs.reset(seed=seed)
+        self.observations, _ = envs.reset(seed=seed)
 
     @property
     def observation_shape(self) -> tuple[int, ...]:
@@ -77,35 +74,45 @@ class Environments:
     def num_actions(self) -> int:
         return int(self._envs.single_action_space.n)
 
-    def step(self, actions: np.ndarray) -> Transitions:
+    def step(self, actions: np.ndarray) -> Steps:
         """Steps all environments.
 
         Args:
             actions: One action per environment, counted from 0.
 
         Returns:
-            The transitions of those environments that were not just reset.
+            The steps of those environments that were not just reset.
         """
-        before, real = self.observations, ~self._resetting
-        after, rewards, terminated, truncated, _ = self._envs.step(
+        before, was_resetting = self.observations, self._resetting
+        after, rewards, terminated, truncated, infos = self._envs.step(
             actions + self._first_action
         )
+        ended = terminated | truncated
+        self._count_returns(rewards, ended)
         self.observations = after
-        self._resetting = terminated | truncated
-        self._count_returns(rewards)
-        discounts = np.where(terminated, np.float32(0), self._gamma)
-        transitions = Transitions(before, actions, rewards, discounts, after)
-        if real.all():
-            return transitions
-        return Transitions(*(field[real] for field in transitions))
+        if self._mode == AutoresetMode.NEXT_STEP:
+            self._resetting = ended
+        elif ended.any():
+            if self._mode == AutoresetMode.SAME_STEP:
+                after = after.copy()
+                after[ended] = np.stack(infos["final_obs"][ended])
+            else:
+                options = {"reset_mask": ended.copy()}
+                self.observations, _ = self._envs.reset(options=options)
+        steps = Steps(
+            before, actions, rewards, terminated, truncated, after, self._numbers
+        )
+        if not was_resetting.any():
+            return steps
+        return Steps(*(field[~was_resetting] for field in steps))
 
-    def _count_returns(self, rewards: np.ndarray) -> None:
+    def _count_returns(self, rewards: np.ndarray, ended: np.ndarray) -> None:
         # Counted here because Gymnasium's own statistics differ between its
         # versions and autoreset modes. A reset row has reward 0 and harms nothing.
         self._returns += rewards
-        if self._resetting.any():
-            self.finished_returns += self._returns[self._resetting].tolist()
-            self._returns[self._resetting] = 0
+        if ended.any():
+            self.finished_returns += self._returns[ended].tolist()
+            self._returns[ended] = 0
 
     def close(self) -> None:
         self._envs.close()
@@ -114,4 +121,7 @@ class Environments:
 def make_environments(config: Config, seed: int) -> Environments:
     """The training environments of a configuration."""
     makers = [lambda: make_env(config.env_id)] * config.num_envs
-    return Environments(makers, seed, config.gamma)
+    # The mode is explicit because Gymnasium's default has changed before.
+    return Environments(
+        SyncVectorEnv(makers, autoreset_mode=AutoresetMode.NEXT_STEP), seed
+    )

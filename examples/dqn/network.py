@@ -1,37 +1,117 @@
-"""The Q-network: a plain MLP."""
+"""The Q-network: an MLP, with the parts that the configuration switches on."""
 
-from collections.abc import Sequence
+from typing import Any
 
 import keras
+
+from examples.dqn.config import Config
+from examples.dqn.noisy import NoisyDense
 
 
 def build_q_network(
     observation_shape: tuple[int, ...],
     num_actions: int,
-    hidden_sizes: Sequence[int],
-    seed: int,
+    config: Config,
     name: str = "q_network",
 ) -> keras.Model:
-    """A network from observations to one value per action.
+    """A network from observations to the values of all actions.
+
+    Its layers are named `hidden_0`, `hidden_1`, ... and `q_values`. A dueling
+    network has its last hidden layer twice, `value_hidden` and
+    `advantage_hidden`, below heads named `value` and `advantage`. With noise, the
+    last hidden layer and the heads have it.
 
     Kernels and biases start uniform in +-1/sqrt(fan_in), as in PyTorch. With
     Keras's Glorot kernels and zero biases, CartPole fails on some seeds.
+
+    Returns:
+        A model whose output has the shape `(batch, actions)`, or
+        `(batch, actions, quantiles)` if the configuration is distributional.
     """
+    parts = _Parts(config)
     inputs = keras.Input(observation_shape, name="observation")
-    values, fan_in = inputs, observation_shape[-1]
-    sizes = [*hidden_sizes, num_actions]
-    for index, size in enumerate(sizes):
-        values = keras.layers.Dense(
-            size,
-            activation=None if index == len(sizes) - 1 else "relu",
-            kernel_initializer=_uniform(fan_in, seed=seed + 2 * index),
-            bias_initializer=_uniform(fan_in, seed=seed + 2 * index + 1),
-            name="q_values" if index == len(sizes) - 1 else f"hidden_{index}",
-        )(values)
-        fan_in = size
-    return keras.Model(inputs, values, name=name)
+    values = inputs
+    *torso, last = config.hidden_sizes
+    for index, size in enumerate(torso):
+        values = parts.hidden(values, size, f"hidden_{index}")
+    quantiles = config.quantiles if config.distributional else 1
+    if config.dueling:
+        value, advantage = (
+            parts.dense(
+                parts.hidden(values, last, f"{stream}_hidden", noisy=config.noisy),
+                outputs * quantiles,
+                stream,
+                noisy=config.noisy,
+            )
+            for stream, outputs in (("value", 1), ("advantage", num_actions))
+        )
+        outputs = Dueling(num_actions, name="q_values")([value, advantage])
+    else:
+        values = parts.hidden(values, last, f"hidden_{len(torso)}", config.noisy)
+        outputs = parts.dense(
+            values, num_actions * quantiles, "q_values", noisy=config.noisy
+        )
+    if config.distributional:
+        shape = (num_actions, quantiles)
+        outputs = keras.layers.Reshape(shape, name="quantiles")(outputs)
+    return keras.Model(inputs, outputs, name=name)
 
 
-def _uniform(fan_in: int, seed: int) -> keras.Initializer:
-    bound = fan_in**-0.5
-    return keras.initializers.RandomUniform(-bound, bound, seed=seed)
+@keras.saving.register_keras_serializable("dqn")
+class Dueling(keras.layers.Layer):
+    """`value + advantage - mean of the advantages`, for each quantile.
+
+    Args:
+        num_actions: Actions that the advantages are for.
+
+    References:
+        Wang et al., Dueling Network Architectures for Deep Reinforcement
+        Learning, 2016. https://arxiv.org/abs/1511.06581
+    """
+
+    def __init__(self, num_actions: int, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.num_actions = num_actions
+
+    def call(self, streams: Any) -> Any:
+        """Joins `(batch, quantiles)` and `(batch, actions * quantiles)`."""
+        value, advantage = streams
+        shape = (-1, self.num_actions, value.shape[-1])
+        advantage = keras.ops.reshape(advantage, shape)
+        centred = advantage - keras.ops.mean(advantage, axis=1, keepdims=True)
+        joined = value[:, None, :] + centred
+        return keras.ops.reshape(joined, (-1, self.num_actions * value.shape[-1]))
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns what the layer is made from."""
+        return {**super().get_config(), "num_actions": self.num_actions}
+
+
+class _Parts:
+    """Makes layers, each with a seed of its own."""
+
+    def __init__(self, config: Config):
+        self._config = config
+        self._seed = config.seed
+
+    def hidden(self, inputs: Any, units: int, name: str, noisy: bool = False) -> Any:
+        values = self.dense(inputs, units, name, noisy)
+        if self._config.layer_norm:
+            norm = keras.layers.LayerNormalization(epsilon=1e-5, name=f"{name}_norm")
+            values = norm(values)
+        return keras.layers.ReLU(name=f"{name}_relu")(values)
+
+    def dense(self, inputs: Any, units: int, name: str, noisy: bool = False) -> Any:
+        seed, self._seed = self._seed, self._seed + 2
+        if noisy:
+            sigma = self._config.noisy_sigma
+            return NoisyDense(units, sigma, seed=seed, name=name)(inputs)
+        bound = inputs.shape[-1] ** -0.5
+        kernel, bias = (
+            keras.initializers.RandomUniform(-bound, bound, seed=seed + i)
+            for i in range(2)
+        )
+        dense = keras.layers.Dense(
+            units, kernel_initializer=kernel, bias_initializer=bias, name=name
+        )
+        return dense(inputs)

@@ -47,16 +47,17 @@ def make_clipper(config: Config) -> keras_gradclip.Clipper | None:
 def _learning_rate(
     config: Config,
 ) -> "float | keras.optimizers.schedules.LearningRateSchedule":
-    if config.learning_rate_end == config.learning_rate:
-        return config.learning_rate
+    start, end = config.learning_rate, config.learning_rate_end
+    if config.learning_rate_schedule == "constant" or start == end:
+        return start
     # Cycles that end with a block of updates: all but those before the start.
     cycles = ceil(config.total_steps / config.train_every)
     blocks = cycles - ceil(config.learning_starts / config.train_every) + 1
-    return keras.optimizers.schedules.PolynomialDecay(
-        config.learning_rate,
-        decay_steps=blocks * config.updates_per_train,
-        end_learning_rate=config.learning_rate_end,
-    )
+    steps = blocks * config.updates_per_train
+    schedules = keras.optimizers.schedules
+    if config.learning_rate_schedule == "cosine":
+        return schedules.CosineDecay(start, steps, alpha=end / start)
+    return schedules.PolynomialDecay(start, steps, end_learning_rate=end)
 
 
 def clip_history(

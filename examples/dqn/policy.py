@@ -5,31 +5,65 @@ it takes to call into TensorFlow at all. So the agent acts with a NumPy copy of
 the online network, made anew after each block of updates.
 """
 
-from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 
+class Dense(NamedTuple):
+    """A dense layer, with what may come between it and the next one."""
+
+    kernel: np.ndarray
+    bias: np.ndarray
+    sigmas: tuple[np.ndarray, np.ndarray] | None = None
+    """Sizes of the noise of kernel and bias, in a noisy layer."""
+    norm: tuple[np.ndarray, np.ndarray] | None = None
+    """Scale and shift of the layer normalisation after it."""
+
+    def with_noise(self, generator: np.random.Generator) -> "Dense":
+        """The layer that one draw of its noise makes of it."""
+        if self.sigmas is None:
+            return self
+        normals = (generator.standard_normal(n, np.float32) for n in self.kernel.shape)
+        before, after = (np.sign(x) * np.sqrt(np.abs(x)) for x in normals)
+        kernel = self.kernel + self.sigmas[0] * np.outer(before, after)
+        return self._replace(kernel=kernel, bias=self.bias + self.sigmas[1] * after)
+
+    def __call__(self, inputs: np.ndarray) -> np.ndarray:
+        values = inputs @ self.kernel + self.bias
+        if self.norm is not None:
+            values -= values.mean(axis=-1, keepdims=True)
+            variance = np.square(values).mean(axis=-1, keepdims=True)
+            values *= self.norm[0] / np.sqrt(variance + 1e-5)
+            values += self.norm[1]
+        return values
+
+
 class NumpyPolicy:
-    """A copy of an MLP with ReLU between its layers.
+    """A copy of a network that `build_q_network` made.
 
     Args:
-        weights: Kernel, bias, kernel, bias, ... as Keras lists them.
+        network: What to copy.
     """
 
-    def __init__(self, weights: Sequence[np.ndarray]):
-        self.weights = weights
-        self._layers = list(zip(weights[0::2], weights[1::2]))
-        self.num_actions = len(weights[-1])
+    def __init__(self, network: Any):
+        self.weights: list[np.ndarray] = network.get_weights()
+        self.num_actions: int = network.output_shape[1]
+        layers = _dense_layers(network)
+        # A chain of layers, or two behind a common one if the network is dueling.
+        self._torso = [
+            layer for name, layer in layers.items() if name.startswith("hidden_")
+        ]
+        heads = [name for name in ("q_values", "value", "advantage") if name in layers]
+        self._heads = [
+            [layers[part] for part in (f"{name}_hidden", name) if part in layers]
+            for name in heads
+        ]
+        self._is_noisy = any(layer.sigmas for layer in layers.values())
 
     def q_values(self, observations: np.ndarray) -> np.ndarray:
         """Values of all actions, shape `(batch, actions)`."""
-        values = np.asarray(observations, np.float32)
-        for index, (kernel, bias) in enumerate(self._layers):
-            if index:
-                values = np.maximum(values, 0)
-            values = values @ kernel + bias
-        return values
+        return self._forward(observations, self._torso, self._heads)
 
     def greedy(self, observations: np.ndarray) -> np.ndarray:
         """The best action of each observation."""
@@ -38,10 +72,57 @@ class NumpyPolicy:
     def explore(
         self, observations: np.ndarray, epsilon: float, generator: np.random.Generator
     ) -> np.ndarray:
-        """As `greedy`, but each row is random with probability `epsilon`."""
+        """As `greedy`, but each row is random with probability `epsilon`.
+
+        A noisy network is given new noise besides, one draw for all rows.
+        """
         count = len(observations)
         actions = generator.integers(self.num_actions, size=count)
         greedy = generator.random(count) >= epsilon
         if greedy.any():
-            actions[greedy] = self.greedy(observations[greedy])
+            torso, *heads = self._torso, *self._heads
+            if self._is_noisy:
+                torso, *heads = (
+                    [layer.with_noise(generator) for layer in chain]
+                    for chain in (torso, *heads)
+                )
+            values = self._forward(observations[greedy], torso, heads)
+            actions[greedy] = values.argmax(axis=-1)
         return actions
+
+    def _forward(
+        self, observations: np.ndarray, torso: list[Dense], heads: list[list[Dense]]
+    ) -> np.ndarray:
+        values = np.asarray(observations, np.float32)
+        for layer in torso:
+            values = np.maximum(layer(values), 0)
+        streams = []
+        for *hidden, head in heads:
+            stream = values
+            for layer in hidden:
+                stream = np.maximum(layer(stream), 0)
+            streams.append(head(stream))
+        values = streams[-1]
+        if values.shape[1] > self.num_actions:  # quantiles
+            values = values.reshape(len(values), self.num_actions, -1).mean(axis=-1)
+        if len(streams) == 2:  # dueling
+            values = values - values.mean(axis=-1, keepdims=True)
+            values += streams[0].mean(axis=-1, keepdims=True)
+        return values
+
+
+def _dense_layers(network: Any) -> dict[str, Dense]:
+    """The dense layers of a network by name, the first one first."""
+    layers = {}
+    for layer in network.layers:
+        arrays = {weight.name: np.array(weight) for weight in layer.weights}
+        if "kernel" in arrays:
+            sigmas = None
+            if "kernel_sigma" in arrays:
+                sigmas = arrays["kernel_sigma"], arrays["bias_sigma"]
+            layers[layer.name] = Dense(arrays["kernel"], arrays["bias"], sigmas)
+        elif "gamma" in arrays:
+            name = layer.name.removesuffix("_norm")
+            norm = arrays["gamma"], arrays["beta"]
+            layers[name] = layers[name]._replace(norm=norm)
+    return layers

@@ -26,6 +26,17 @@ class Transitions(NamedTuple):
         return Transitions(*(field[:count] for field in self))
 
 
+class Sample(NamedTuple):
+    """Batches for several updates."""
+
+    batches: Transitions
+    """Fields of shape `(updates, batch_size, ...)`."""
+    rows: np.ndarray
+    """Where in the replay they are from, shape `(updates, batch_size)`."""
+    weights: np.ndarray | None = None
+    """How much each loss counts, of the same shape; None is 1 for each."""
+
+
 class Replay:
     """Keeps the newest `size` transitions.
 
@@ -64,11 +75,18 @@ class Replay:
 
     def sample(
         self, generator: np.random.Generator, updates: int, batch_size: int
-    ) -> Transitions:
-        """Draws batches for several updates at once, with replacement.
+    ) -> Sample:
+        """Draws batches for several updates at once, with replacement."""
+        return self._take(generator.integers(self.count, size=(updates, batch_size)))
 
-        Returns:
-            Transitions with fields of shape `(updates, batch_size, ...)`.
-        """
-        rows = generator.integers(self.count, size=(updates, batch_size))
-        return Transitions(*(field[rows] for field in self._ring))
+    def contents(self) -> Transitions:
+        """All that is kept, the oldest first."""
+        oldest = self._next if self.count == self.size else 0
+        rows = (oldest + np.arange(self.count)) % self.size
+        return self._take(rows).batches
+
+    def feedback(self, rows: np.ndarray, errors: np.ndarray) -> None:
+        """Is told the TD errors of drawn rows; a uniform replay needs none."""
+
+    def _take(self, rows: np.ndarray) -> Sample:
+        return Sample(Transitions(*(field[rows] for field in self._ring)), rows)

@@ -11,6 +11,16 @@ Schedule = Callable[[int], float]
 
 
 @dataclass(frozen=True)
+class Constant:
+    """The same value at every step."""
+
+    value: float
+
+    def __call__(self, step: int) -> float:
+        return self.value
+
+
+@dataclass(frozen=True)
 class Linear:
     """A straight line from `start` at step 0 to `end` at `steps`, then flat."""
 
@@ -49,6 +59,8 @@ class Piecewise:
 
 def epsilon_schedule(config: Config) -> Schedule:
     """The schedule that the configuration asks for."""
+    if config.epsilon_schedule == "constant":
+        return Constant(config.epsilon_end)
     if config.epsilon_schedule == "piecewise":
         return Piecewise(config.epsilon_points)
     steps = max(1, round(config.epsilon_fraction * config.total_steps))

@@ -8,7 +8,9 @@ from examples.dqn.agent import Agent
 from examples.dqn.config import Config
 from examples.dqn.envs import Environments
 from examples.dqn.evaluate import evaluate
+from examples.dqn.nstep import NStep
 from examples.dqn.policy import NumpyPolicy
+from examples.dqn.prioritized import PrioritizedReplay
 from examples.dqn.replay import Replay
 from examples.dqn.report import Report, Row
 from examples.dqn.schedules import epsilon_schedule
@@ -53,7 +55,8 @@ class Trainer:
         self.report = report
         self.generator = generator
         self.eval_seed = eval_seed
-        self.replay = Replay(config.replay_size, envs.observation_shape)
+        self.nstep = NStep(config.n_step, config.gamma, config.num_envs)
+        self.replay = make_replay(config, envs.observation_shape)
         self.epsilon = epsilon_schedule(config)
         self.policy = agent.policy()
         self._best: tuple[float, NumpyPolicy] | None = None
@@ -89,19 +92,20 @@ class Trainer:
             )
             # Several environments may step past the end; the surplus is dropped.
             left = self.config.total_steps - self.step
-            transitions = self.envs.step(actions).first(left)
-            self.replay.add(transitions)
-            self.step += transitions.steps
+            steps = self.envs.step(actions).first(left)
+            self.replay.add(self.nstep.push(steps))
+            self.step += steps.size
             new = self.envs.finished_returns[len(self.history.episodes) :]
             self.history.episodes += [(self.step, value) for value in new]
 
     def _learn(self) -> dict[str, float]:
         """Runs one block of updates."""
         updates = self.config.updates_per_train
-        batches = self.replay.sample(self.generator, updates, self.config.batch_size)
-        losses = self.agent.update(batches)
+        sample = self.replay.sample(self.generator, updates, self.config.batch_size)
+        found = self.agent.update(sample.batches, sample.weights)
+        self.replay.feedback(sample.rows, found.errors)
         self.policy = self.agent.policy()
-        metrics = {"loss": float(losses.mean())}
+        metrics = {"loss": float(found.losses.mean())}
         clips = self.agent.clip_history(since=self.agent.updates - updates)
         if clips:
             # Drawn over the steps that the block learned from last, not in a heap.
@@ -137,3 +141,16 @@ class Trainer:
             **metrics,
         )
         self.report.record(row)
+
+
+def make_replay(config: Config, observation_shape: tuple[int, ...]) -> Replay:
+    """The replay that the configuration asks for."""
+    if not config.prioritized:
+        return Replay(config.replay_size, observation_shape)
+    return PrioritizedReplay(
+        config.replay_size,
+        observation_shape,
+        config.priority_exponent,
+        config.priority_correction,
+        config.total_steps,
+    )

@@ -11,46 +11,10 @@ if keras.backend.backend() != "tensorflow":
 
 import tensorflow as tf
 
-from examples.dqn.agent import Agent, huber, td_targets, value_of
+from examples.dqn.agent import Agent
 from examples.dqn.config import Config, ConfigError
+from examples.dqn.policy import NumpyPolicy
 from examples.dqn.replay import Transitions
-
-REWARDS = np.array([1.0, 1.0, 1.0], np.float32)
-# Goes on, terminated, truncated: only termination ends the bootstrap.
-DISCOUNTS = np.array([0.5, 0.0, 0.5], np.float32)
-Q_NEXT = np.array([[4.0, 2.0], [8.0, 6.0], [10.0, 20.0]], np.float32)
-Q_SELECT = np.array([[0.0, 1.0], [0.0, 1.0], [1.0, 0.0]], np.float32)
-
-
-def test_td_targets_of_dqn():
-    targets = td_targets(REWARDS, DISCOUNTS, tf.constant(Q_NEXT))
-    np.testing.assert_array_equal(targets, [3.0, 1.0, 11.0])
-
-
-def test_td_targets_of_double_dqn():
-    targets = td_targets(REWARDS, DISCOUNTS, tf.constant(Q_NEXT), tf.constant(Q_SELECT))
-    np.testing.assert_array_equal(targets, [2.0, 1.0, 6.0])
-
-
-def test_value_of_the_action_taken():
-    values = value_of(tf.constant(Q_NEXT), np.array([1, 0, 1]))
-    np.testing.assert_array_equal(values, [2.0, 8.0, 20.0])
-
-
-def test_huber_known_answer_and_gradient():
-    errors = tf.constant([-3.0, -1.0, -0.5, 0.0, 0.5, 3.0])
-    for delta in (1.0, 2.0):
-        with tf.GradientTape() as tape:
-            tape.watch(errors)
-            losses = huber(errors, delta)
-        expected = keras.losses.Huber(delta, reduction=None)(
-            tf.zeros((6, 1)), errors[:, None]
-        )
-        np.testing.assert_allclose(losses, expected, rtol=1e-6)
-        # The note in its docstring: the gradient is the clipped error.
-        np.testing.assert_array_equal(
-            tape.gradient(losses, errors), np.clip(errors, -delta, delta)
-        )
 
 
 def make_agent(strategy=None, **settings):
@@ -88,6 +52,8 @@ def flat(network):
         dict(target_period=4),
         dict(target_period=1, target_rate=0.1, double=False),
         dict(target_period=6, clipper="autoclip"),
+        dict(target_period=6, noisy=True, dueling=True),
+        dict(target_period=6, distributional=True, quantiles=4, layer_norm=True),
     ],
     ids=str,
 )
@@ -95,32 +61,92 @@ def test_fused_updates_equal_single_updates(settings):
     batches = make_batches()
     fused, single = make_agent(**settings), make_agent(**settings)
     before = flat(fused.online)
-    losses = fused.update(batches)
+    found = fused.update(batches)
     one_by_one = [
         single.update(Transitions(*(field[index : index + 1] for field in batches)))
         for index in range(6)
     ]
-    np.testing.assert_allclose(losses, np.concatenate(one_by_one), rtol=1e-4)
+    for part, parts in zip(found, zip(*one_by_one)):
+        np.testing.assert_allclose(part, np.concatenate(parts), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(flat(fused.online), flat(single.online), atol=1e-5)
     np.testing.assert_allclose(flat(fused.target), flat(single.target), atol=1e-5)
     assert np.abs(flat(fused.online) - before).max() > 1e-3
     assert fused.updates == single.updates == 6
 
 
-def test_first_loss_against_numpy():
-    agent, batches = make_agent(double=True), make_batches()
-    online = agent.policy()
-    target = type(online)(agent.target.get_weights())
-    batch = Transitions(*(field[0] for field in batches))
-    best = online.greedy(batch.next_observations)
-    rows = np.arange(8)
-    targets = (
-        batch.rewards
-        + batch.discounts * target.q_values(batch.next_observations)[rows, best]
+@pytest.fixture
+def eager():
+    """Compiling each of many small agents would take a minute."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+def first_targets(agent, batch, double):
+    """Targets of the first update, in NumPy."""
+    online, target = NumpyPolicy(agent.online), NumpyPolicy(agent.target)
+    best = (online if double else target).greedy(batch.next_observations)
+    next_values = target.q_values(batch.next_observations)
+    return batch.rewards + batch.discounts * next_values[np.arange(8), best]
+
+
+@pytest.mark.parametrize("double", [True, False])
+@pytest.mark.parametrize("loss", ["huber", "mse"])
+@pytest.mark.parametrize("form", [{}, {"dueling": True}, {"layer_norm": True}])
+def test_first_loss_against_numpy(double, loss, form, eager):
+    agent, batches = make_agent(double=double, loss=loss, **form), make_batches()
+    # Networks that differ, so that it matters who selects.
+    generator = np.random.default_rng(5)
+    agent.target.set_weights(
+        [
+            w + (w.ndim == 2) * generator.normal(size=w.shape)
+            for w in agent.target.get_weights()
+        ]
     )
-    errors = targets - online.q_values(batch.observations)[rows, batch.actions]
-    expected = np.where(abs(errors) < 1, errors**2 / 2, abs(errors) - 0.5).mean()
-    assert agent.update(batches)[0] == pytest.approx(expected, rel=1e-5)
+    batch = Transitions(*(2 * field[0] for field in batches))
+    batch = batch._replace(actions=batches.actions[0], discounts=batches.discounts[0])
+    values = NumpyPolicy(agent.online).q_values(batch.observations)
+    targets = first_targets(agent, batch, double)
+    other_targets = first_targets(agent, batch, not double)
+    assert np.abs(targets - other_targets).max() > 0.01
+    errors = targets - values[np.arange(8), batch.actions]
+    assert np.abs(errors).max() > 1, "both parts of Huber's loss must be seen"
+    losses = errors**2 / 2
+    if loss == "huber":
+        losses = np.where(abs(errors) < 1, losses, abs(errors) - 0.5)
+    weights = np.linspace(0.1, 1, 8, dtype=np.float32)
+    found = agent.update(Transitions(*(f[None] for f in batch)), weights[None])
+    np.testing.assert_allclose(found.losses, [(weights * losses).mean()], rtol=1e-5)
+    np.testing.assert_allclose(found.errors, [errors], rtol=1e-4, atol=1e-5)
+
+
+def test_first_error_of_a_distribution_is_that_of_its_mean(eager):
+    agent = make_agent(distributional=True, quantiles=5)
+    batch = Transitions(*(field[:1] for field in make_batches()))
+    single = Transitions(*(field[0] for field in batch))
+    values = NumpyPolicy(agent.online).q_values(single.observations)
+    targets = first_targets(agent, single, double=True)
+    found = agent.update(batch)
+    expected = targets - values[np.arange(8), single.actions]
+    np.testing.assert_allclose(found.errors, [expected], rtol=1e-4, atol=1e-5)
+
+
+def test_loss_without_weight_teaches_nothing(eager):
+    agent, batches = make_agent(), make_batches(updates=1)
+    start = flat(agent.online)
+    agent.update(batches, np.zeros((1, 8), np.float32))
+    np.testing.assert_array_equal(flat(agent.online), start)
+
+
+def test_noise_changes_with_every_update():
+    batches = Transitions(*(np.repeat(f[:1], 6, axis=0) for f in make_batches()))
+    # So small a step that only the noise can change the loss.
+    quiet, noisy = (
+        make_agent(learning_rate=1e-12, noisy=noisy).update(batches).losses
+        for noisy in (False, True)
+    )
+    assert np.ptp(quiet) < 1e-6
+    assert len(np.unique(noisy.round(5))) == 6
 
 
 def test_target_starts_as_a_copy():
@@ -147,28 +173,10 @@ def test_soft_update_moves_by_its_rate():
     assert np.abs(flat(agent.target) - start).max() > 1e-5
 
 
-def test_numpy_policy_is_the_online_network():
-    agent = make_agent()
-    agent.update(make_batches())
-    observations = np.random.default_rng(1).normal(size=(32, 4)).astype(np.float32)
-    expected = agent.online(observations)
-    np.testing.assert_allclose(
-        agent.policy().q_values(observations), expected, atol=1e-5
-    )
-
-
-def test_weights_start_within_the_bounds_of_torch():
-    network = make_agent(hidden_sizes=(64, 64)).online
-    for layer, fan_in in zip(network.layers[1:], (4, 64, 64)):
-        for weight in layer.get_weights():
-            largest = np.abs(weight).max()
-            assert 0.5 * fan_in**-0.5 < largest <= fan_in**-0.5
-
-
 @pytest.mark.parametrize("clipper", get_args(Config.__annotations__["clipper"]))
 def test_every_clipper_trains(clipper):
     agent = make_agent(clipper=clipper)
-    losses = agent.update(make_batches())
+    losses = agent.update(make_batches()).losses
     clips = agent.clip_history(since=2)
     assert np.isfinite(losses).all()
     assert np.isfinite(flat(agent.online)).all()
@@ -185,18 +193,26 @@ def test_clipper_with_a_scope_it_does_not_know():
         make_agent(clipper="autoclip", clip_scope="unit")
 
 
-def test_learning_rate_falls_in_a_straight_line():
+@pytest.mark.parametrize(
+    ("schedule", "shares"),
+    [
+        ("linear", [1.0, 2 / 3, 1 / 3, 0.0]),
+        ("cosine", [1.0, 0.75, 0.25, 0.0]),
+        ("constant", [1.0, 1.0, 1.0, 1.0]),
+    ],
+)
+def test_learning_rate(schedule, shares, eager):
     agent = make_agent(
         learning_rate=1e-2,
-        learning_rate_end=0.0,
+        learning_rate_end=2e-3,
+        learning_rate_schedule=schedule,
         total_steps=30,
         learning_starts=10,
         train_every=10,
     )
     # Blocks of 6 updates after steps 10, 20 and 30.
     rates = []
-    for _ in range(3):
+    for _ in range(4):
         rates.append(float(agent.optimizer.learning_rate))
         agent.update(make_batches())
-    assert rates == pytest.approx([1e-2, 1e-2 * 2 / 3, 1e-2 / 3])
-    assert float(agent.optimizer.learning_rate) == 0.0
+    assert rates == pytest.approx([2e-3 + 8e-3 * share for share in shares])

@@ -10,6 +10,7 @@ pytest.importorskip("tyro")
 
 from examples.dqn.command_line import parse_arguments
 from examples.dqn.config import Config, ConfigError
+from examples.dqn.configs import TUNED, tuned_config
 from examples.dqn.run_folder import make_run_folder
 
 ROOT = Path(__file__).parents[2]
@@ -45,6 +46,13 @@ BAD_FLAGS = [
     ("--seed -1", ["seed", "at least 0", "-1"]),
     ("--num-envs", ["--num-envs", "Missing value"]),
     ("--no-such-flag 3", ["--no-such-flag"]),
+    ("--n-step 0", ["n_step", "at least 1", "0"]),
+    ("--quantiles 1", ["quantiles", "at least 2", "1"]),
+    ("--noisy-sigma -1", ["noisy_sigma", "at least 0", "-1"]),
+    ("--priority-exponent 2", ["priority_exponent", "[0, 1]", "2.0"]),
+    ("--priority-correction nan", ["priority_correction", "[0, 1]", "nan"]),
+    ("--loss mae", ["--loss", "huber", "mae"]),
+    ("--learning-rate-schedule step", ["--learning-rate-schedule", "cosine"]),
 ]
 
 
@@ -66,6 +74,21 @@ def test_good_flags_arrive():
     assert config == Config(
         seed=7, double=False, hidden_sizes=(32, 16), clipper="zclip", clip_window=50
     )
+
+
+@pytest.mark.parametrize("flag", ["--env-id ID", "--env-id=ID", "--env_id ID"])
+def test_an_environment_brings_its_tuned_settings(flag, monkeypatch):
+    monkeypatch.setitem(TUNED, "ID", {"gamma": 0.5, "n_step": 3})
+    config = parse_arguments([*flag.split(), "--n-step", "2"])
+    assert config == Config(env_id="ID", gamma=0.5, n_step=2)
+    assert parse_arguments([]) == tuned_config("CartPole-v1")
+
+
+def test_tuned_settings_are_settings():
+    for env_id, settings in TUNED.items():
+        config = tuned_config(env_id)
+        assert config.env_id == env_id
+        assert all(getattr(config, name) == settings[name] for name in settings)
 
 
 def test_help_tells_every_field(capsys):

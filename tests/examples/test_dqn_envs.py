@@ -5,8 +5,14 @@ import pytest
 
 gymnasium = pytest.importorskip("gymnasium")
 
+from gymnasium.vector import AutoresetMode, SyncVectorEnv  # noqa: E402
+
 from examples.dqn.config import ConfigError  # noqa: E402
 from examples.dqn.envs import Environments, make_env  # noqa: E402
+from examples.dqn.nstep import NStep  # noqa: E402
+from examples.dqn.replay import Replay  # noqa: E402
+
+MODES = list(AutoresetMode)
 
 
 class Counting(gymnasium.Env):
@@ -37,17 +43,21 @@ class Counting(gymnasium.Env):
         return self._observation(), float(action), terminated, truncated, {}
 
 
-def play(lengths_and_ends, calls):
-    """All transitions of all environments, as one list of rows."""
+def make_environments(lengths_and_ends, mode=AutoresetMode.NEXT_STEP):
     makers = [
         lambda length=length, truncates=truncates: Counting(length, truncates)
         for length, truncates in lengths_and_ends
     ]
-    envs = Environments(makers, seed=0, gamma=0.9)
-    rows = []
+    return Environments(SyncVectorEnv(makers, autoreset_mode=mode), seed=0)
+
+
+def play(lengths_and_ends, calls, mode=AutoresetMode.NEXT_STEP):
+    """All transitions of all environments, as one list of rows."""
+    envs = make_environments(lengths_and_ends, mode)
+    nstep, rows = NStep(1, 0.9, len(lengths_and_ends)), []
     for _ in range(calls):
-        transitions = envs.step(np.zeros(len(makers), int))
-        rows += list(zip(*transitions))
+        steps = envs.step(np.zeros(len(lengths_and_ends), int))
+        rows += list(zip(*nstep.push(steps)))
     return envs, rows
 
 
@@ -57,24 +67,68 @@ def test_reset_rows_are_dropped(num_envs, truncates):
     _, rows = play([(3, truncates)] * num_envs, calls=12)
     # Of 12 calls, every fourth is a reset and reports nothing.
     assert len(rows) == 9 * num_envs
+
+
+@pytest.mark.parametrize("truncates", [True, False])
+@pytest.mark.parametrize("mode", MODES)
+def test_no_row_joins_two_episodes(mode, truncates):
+    _, rows = play([(3, truncates), (2, truncates)], 12, mode)
     for observation, _, reward, _, next_observation in rows:
         assert next_observation[0] == observation[0], "two episodes in one row"
         assert next_observation[1] == observation[1] + 1
         assert reward == 5.0
 
 
-def test_termination_ends_the_bootstrap_and_truncation_does_not():
-    _, terminating = play([(3, False)], calls=7)
-    _, truncating = play([(3, True)], calls=7)
-    assert [row[3] for row in terminating] == pytest.approx([0.9, 0.9, 0.0] * 2)
-    assert [row[3] for row in truncating] == pytest.approx([0.9, 0.9, 0.9] * 2)
+@pytest.mark.parametrize("mode", MODES)
+def test_termination_ends_the_bootstrap_and_truncation_does_not(mode):
+    _, terminating = play([(3, False)], 7, mode)
+    _, truncating = play([(3, True)], 7, mode)
+    assert [row[3] for row in terminating][:6] == pytest.approx([0.9, 0.9, 0.0] * 2)
+    assert [row[3] for row in truncating][:6] == pytest.approx([0.9, 0.9, 0.9] * 2)
 
 
-def test_environments_of_different_lengths_do_not_disturb_each_other():
-    envs, rows = play([(2, False), (5, True)], calls=12)
-    # Lengths 2 and 5 have periods of 3 and 6 calls.
-    assert len(rows) == 8 + 10
-    assert sorted(envs.finished_returns) == [10.0] * 4 + [25.0] * 2
+@pytest.mark.parametrize("mode", MODES)
+def test_environments_of_different_lengths_do_not_disturb_each_other(mode):
+    envs, rows = play([(2, False), (5, True)], 12, mode)
+    if mode == AutoresetMode.NEXT_STEP:
+        # Lengths 2 and 5 have periods of 3 and 6 calls.
+        assert len(rows) == 8 + 10
+        assert sorted(envs.finished_returns) == [10.0] * 4 + [25.0] * 2
+    else:
+        assert len(rows) == 24
+        assert sorted(envs.finished_returns) == [10.0] * 6 + [25.0] * 2
+
+
+def replay_contents(env_id, mode, n_step, num_envs=1, count=600):
+    """What a replay holds of one environment after `count` steps of it."""
+    makers = [lambda: make_env(env_id)] * num_envs
+    envs = Environments(SyncVectorEnv(makers, autoreset_mode=mode), seed=5)
+    nstep = NStep(n_step, 0.9, num_envs)
+    replays = [Replay(count, envs.observation_shape) for _ in range(num_envs)]
+    while min(map(len, replays)) < count:
+        # Actions that depend on the observation alone, so that the extra call
+        # of the next-step mode does not shift a stream of random numbers.
+        actions = (np.abs(envs.observations).sum(axis=1) * 1e4).astype(int)
+        steps = envs.step(actions % envs.num_actions)
+        for number, replay in enumerate(replays):
+            own = steps.environments == number
+            transitions = nstep.push(type(steps)(*(field[own] for field in steps)))
+            replay.add(transitions.first(count - len(replay)))
+    envs.close()
+    return [replay.contents() for replay in replays], envs.finished_returns
+
+
+@pytest.mark.parametrize("n_step", [1, 3])
+@pytest.mark.parametrize("env_id", ["CartPole-v1", "MountainCar-v0"])
+def test_replay_holds_the_same_in_every_autoreset_mode(env_id, n_step):
+    modes = [replay_contents(env_id, mode, n_step, num_envs=2) for mode in MODES]
+    (expected, _), *others = modes
+    ended = [(replay.discounts == 0).sum() for replay in expected]
+    assert all(ended) or env_id == "MountainCar-v0"
+    for replays, _ in others:
+        for replay, other in zip(expected, replays):
+            for field, other_field in zip(replay, other):
+                np.testing.assert_array_equal(field, other_field)
 
 
 def test_actions_are_counted_from_zero():
@@ -83,18 +137,20 @@ def test_actions_are_counted_from_zero():
     assert rows[0][2] == 5.0
 
 
-def test_cartpole_returns_match_its_rewards():
-    envs = Environments([lambda: make_env("CartPole-v1")] * 2, seed=3, gamma=0.99)
+@pytest.mark.parametrize("mode", MODES)
+def test_cartpole_returns_match_its_rewards(mode):
+    makers = [lambda: make_env("CartPole-v1")] * 2
+    envs = Environments(SyncVectorEnv(makers, autoreset_mode=mode), seed=3)
     generator = np.random.default_rng(0)
-    steps = ends = 0
+    count = ends = 0
     while len(envs.finished_returns) < 10:
-        transitions = envs.step(generator.integers(2, size=2))
-        steps += transitions.steps
-        ends += int((transitions.discounts == 0).sum())
+        steps = envs.step(generator.integers(2, size=2))
+        count += steps.size
+        ends += int(steps.terminated.sum())
     # CartPole pays 1 per step, and random play never reaches its time limit.
     assert ends == len(envs.finished_returns)
-    assert sum(envs.finished_returns) <= steps
-    assert steps - sum(envs.finished_returns) < 200
+    assert sum(envs.finished_returns) <= count
+    assert count - sum(envs.finished_returns) < 200
 
 
 @pytest.mark.parametrize(

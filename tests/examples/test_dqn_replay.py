@@ -26,7 +26,8 @@ def test_keeps_the_newest_like_a_list(chunks):
         replay.add(numbered(len(everything), chunk))
         everything += range(len(everything), len(everything) + chunk)
         newest = everything[-10:]
-        sample = replay.sample(np.random.default_rng(0), 20, 50)
+        assert (replay.contents().rewards / 2).tolist() == newest
+        sample = replay.sample(np.random.default_rng(0), 20, 50).batches
         assert len(replay) == len(newest)
         # A thousand draws out of ten miss none, but for a chance of 1e-45.
         assert set(sample.rewards.ravel() / 2) == set(newest)
@@ -35,7 +36,7 @@ def test_keeps_the_newest_like_a_list(chunks):
 def test_sample_keeps_transitions_together():
     replay = Replay(10, (2,))
     replay.add(numbered(0, 7))
-    sample = replay.sample(np.random.default_rng(0), updates=4, batch_size=5)
+    sample = replay.sample(np.random.default_rng(0), updates=4, batch_size=5).batches
     number = sample.rewards / 2
     assert sample.observations.shape == (4, 5, 2)
     np.testing.assert_array_equal(sample.observations[..., 0], number)
@@ -49,7 +50,8 @@ def test_sample_depends_on_the_generator_alone():
     replay = Replay(100, (2,))
     replay.add(numbered(0, 100))
     draws = [
-        replay.sample(np.random.default_rng(seed), 2, 8).rewards for seed in (1, 1, 2)
+        replay.sample(np.random.default_rng(seed), 2, 8).batches.rewards
+        for seed in (1, 1, 2)
     ]
     np.testing.assert_array_equal(draws[0], draws[1])
     assert (draws[0] != draws[2]).any()
@@ -58,7 +60,7 @@ def test_sample_depends_on_the_generator_alone():
 def test_sample_is_uniform():
     replay = Replay(4, (2,))
     replay.add(numbered(0, 4))
-    sample = replay.sample(np.random.default_rng(0), 100, 400)
+    sample = replay.sample(np.random.default_rng(0), 100, 400).batches
     shares = np.bincount((sample.rewards / 2).astype(int).ravel()) / 40_000
     # Five standard deviations of a share of one quarter.
     np.testing.assert_allclose(shares, 0.25, atol=0.011)

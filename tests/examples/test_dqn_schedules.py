@@ -5,7 +5,13 @@ from itertools import pairwise
 import pytest
 
 from examples.dqn.config import Config
-from examples.dqn.schedules import Exponential, Linear, Piecewise, epsilon_schedule
+from examples.dqn.schedules import (
+    Constant,
+    Exponential,
+    Linear,
+    Piecewise,
+    epsilon_schedule,
+)
 
 POINTS = ((0, 1.0), (100, 0.5), (200, 0.1))
 
@@ -14,6 +20,7 @@ POINTS = ((0, 1.0), (100, 0.5), (200, 0.1))
     ("schedule", "answers"),
     [
         (Linear(1.0, 0.2, 100), {0: 1.0, 25: 0.8, 50: 0.6, 100: 0.2, 10**6: 0.2}),
+        (Constant(0.3), {0: 0.3, 10**6: 0.3}),
         (Linear(0.3, 0.3, 1), {0: 0.3, 1: 0.3, 50: 0.3}),
         (Exponential(1.0, 0.01, 100), {0: 1.0, 50: 0.1, 100: 0.01, 10**6: 0.01}),
         (Piecewise(POINTS), {0: 1.0, 50: 0.75, 100: 0.5, 150: 0.3, 200: 0.1, 999: 0.1}),
@@ -51,3 +58,8 @@ def test_configured_decay_takes_its_part_of_the_run(name):
 def test_configured_points():
     config = Config(epsilon_schedule="piecewise", epsilon_points=POINTS)
     assert epsilon_schedule(config)(150) == pytest.approx(0.3)
+
+
+def test_configured_constant():
+    config = Config(epsilon_schedule="constant", epsilon_start=1.0, epsilon_end=0.2)
+    assert {epsilon_schedule(config)(step) for step in (0, 100, 10**6)} == {0.2}

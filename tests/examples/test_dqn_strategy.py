@@ -44,11 +44,11 @@ def learn(strategy, period, rate):
         batches = Transitions(
             normal(4), generator.integers(2, size=(5, 8)).astype("int32"), normal(),
             generator.choice([0, 0.99], size=(5, 8)).astype("float32"), normal(4))
-        losses = agent.update(batches)
+        found = agent.update(batches)
     flat = [np.concatenate([w.ravel() for w in net.get_weights()])
             for net in (agent.online, agent.target)]
     clips = agent.clip_history(since=0)
-    return strategy.num_replicas_in_sync, losses, *flat, clips["norm"], clips["clipped"]
+    return strategy.num_replicas_in_sync, *found, *flat, clips["norm"], clips["clipped"]
 
 def gap(period, rate):
     one, two = learn("one_device", period, rate), learn("mirrored", period, rate)

@@ -1,0 +1,181 @@
+"""Ten seeds of the DQN example on each tuned environment, with their curves.
+
+Run it from the root of the repository, on a machine with nothing else to do:
+
+    python benchmarks/dqn_learning.py            # all environments, about an hour
+    python benchmarks/dqn_learning.py --env-id CartPole-v1 --jobs 2
+
+Each seed is a shell command of its own, timed from the start of the process to
+its end, so that imports, compilation, evaluation and plot all count. A run that
+is in the score file already is not repeated, unless `--fresh` is given; so a
+stopped benchmark goes on where it was.
+
+It writes `results/dqn_learning/ENVIRONMENT.jsonl`, one line per seed, and the
+table and the picture made of all of them.
+"""
+
+import argparse
+import csv
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).parents[1]
+RESULTS = Path(__file__).parent / "results"
+SCORES = RESULTS / "dqn_learning"
+COMMAND = "python -m examples.dqn.train --env-id ENVIRONMENT --seed SEED"
+SEEDS = range(10)
+
+# Mean score over the seeds that each environment is held to.
+BARS = {
+    "CartPole-v1": 500.0,
+    "Acrobot-v1": -80.0,
+    "MountainCar-v0": -110.0,
+    "LunarLander-v3": 200.0,
+}
+# Published scores of DQN (rl-baselines3-zoo, one run each), and their steps.
+PUBLISHED = {
+    "CartPole-v1": "500.0, 50k",
+    "Acrobot-v1": "-76.6, 100k",
+    "MountainCar-v0": "-100.8, 120k",
+    "LunarLander-v3": "154.4, 100k (v2)",
+}
+
+
+def run_seed(env_id: str, seed: int) -> dict[str, Any]:
+    """Runs one seed and returns its line of the score file."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "run"
+        words = COMMAND.replace("ENVIRONMENT", env_id).replace("SEED", str(seed))
+        command = [sys.executable, *words.split()[1:], "--run-folder", str(folder)]
+        started = time.perf_counter()
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        seconds = time.perf_counter() - started
+        if done.returncode:
+            raise RuntimeError(f"{words} failed:\n{done.stderr}")
+        with (folder / "metrics.csv").open(newline="") as file:
+            rows = [row for row in csv.DictReader(file) if row["greedy_return"]]
+            steps = int(rows[-1]["step"])
+    pattern = r"mean return (-?[\d.]+) .*\((.*)\)\nlast weights (-?[\d.]+)"
+    [(score, spread, last)] = re.findall(pattern, done.stdout)
+    return {
+        "env_id": env_id,
+        "seed": seed,
+        "score": float(score),
+        "episodes": spread,
+        "last": float(last),
+        "seconds": round(seconds, 1),
+        "steps": steps,
+        "curve": [[int(r["step"]), round(float(r["greedy_return"]), 1)] for r in rows],
+        "command": words,
+    }
+
+
+def run_environment(env_id: str, jobs: int, fresh: bool) -> None:
+    """Runs the seeds that are missing, `jobs` at a time."""
+    path = SCORES / f"{env_id}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if fresh:
+        path.unlink(missing_ok=True)
+    have = {line["seed"] for line in read_lines(path)}
+
+    def run(seed: int) -> None:
+        line = run_seed(env_id, seed)
+        with path.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        print(
+            f"{env_id} seed {seed}: {line['score']} ({line['seconds']} s)", flush=True
+        )
+
+    with ThreadPoolExecutor(jobs) as pool:
+        list(pool.map(run, [seed for seed in SEEDS if seed not in have]))
+    lines = sorted(read_lines(path), key=lambda line: line["seed"])
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The lines of a score file, none if there is no file."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def write_table() -> None:
+    """Writes the table of all score files."""
+    rows, details = [], []
+    for env_id, bar in BARS.items():
+        lines = read_lines(SCORES / f"{env_id}.jsonl")
+        if not lines:
+            continue
+        scores = np.array([line["score"] for line in lines])
+        last = np.array([line["last"] for line in lines])
+        good, mean = int((scores >= bar).sum()), scores.mean()
+        seconds = np.median([line["seconds"] for line in lines])
+        verdict = "kept" if mean >= bar else "missed"
+        steps = max(line["steps"] for line in lines)
+        rows.append(
+            f"| {env_id} | {steps:,} | **{mean:.1f}** | {scores.min():.1f} | "
+            f"{bar:g} ({verdict}; {good} of {len(lines)} seeds) | {last.mean():.1f} | "
+            f"{PUBLISHED[env_id]} | {seconds:.0f} |"
+        )
+        details.append(f"| {env_id} | " + " | ".join(f"{s:.1f}" for s in scores) + " |")
+    packages = ("tensorflow", "keras", "gymnasium", "numpy")
+    versions = ", ".join(f"{name} {version(name)}" for name in packages)
+    seeds = " | ".join(map(str, SEEDS))
+    (RESULTS / "dqn_learning.md").write_text(
+        f"""# What the DQN example learns, ten seeds each
+
+![Learning curves](dqn_learning.png)
+
+| environment | steps | mean score | worst seed | bar | last weights | published | s |
+| --- | --- | --- | --- | --- | --- | --- | --- |
+{chr(10).join(rows)}
+
+Scores by seed:
+
+| environment | {seeds} |
+| --- |{" --- |" * len(SEEDS)}
+{chr(10).join(details)}
+
+- Command of each run: `{COMMAND}`; of everything: `python benchmarks/dqn_learning.py`.
+- A score is the mean return of 100 greedy episodes. It is that of the weights that
+  did best in the greedy evaluations during training, on fresh episodes. "Last
+  weights" is the mean score without that choice.
+- The settings (`examples/dqn/configs.py`) were chosen on seeds 100 and up.
+- "Published" is the DQN of rl-baselines3-zoo: one run, final weights, with its steps.
+- "s" is the median wall time of a whole process, start-up and evaluations included.
+- Machine: {os.cpu_count()} CPU cores ({platform.machine()}), Python \
+{platform.python_version()}, {versions}.
+"""
+    )
+
+
+def main() -> None:
+    """Runs what is asked for, then renews table and picture."""
+    from dqn_curves import draw_curves
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--env-id", choices=BARS, action="append")
+    parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
+    parser.add_argument("--fresh", action="store_true", help="forget earlier runs")
+    arguments = parser.parse_args()
+    for env_id in arguments.env_id or BARS:
+        run_environment(env_id, arguments.jobs, arguments.fresh)
+    write_table()
+    curves = {env_id: read_lines(SCORES / f"{env_id}.jsonl") for env_id in BARS}
+    draw_curves(RESULTS / "dqn_learning.png", curves, BARS)
+
+
+if __name__ == "__main__":
+    main()
