@@ -25,7 +25,6 @@ backends it is final when `_backend_update_step` begins.
 
 REQUIRED_HOOKS = (
     UPDATE_HOOK,
-    # Maps a variable, a tf.Variable included, to its position in `build`.
     "_get_variable_index",
     # Wraps `add_variable`'s naming, checks and tracking.
     "add_variable",
@@ -37,6 +36,9 @@ REQUIRED_HOOKS = (
 KerasSaveable: Any = next(
     cls for cls in keras.Layer.__mro__ if cls.__name__ == "KerasSaveable"
 )
+
+# What a pickle of anything that Keras saves calls.
+unpickle: Any = KerasSaveable._unpickle_model
 
 # `Model(inputs, outputs)` is of this class, which has no public name.
 # `__new__` alone looks at the number of arguments only.
@@ -67,6 +69,33 @@ def bypasses_hook(optimizer: Any) -> bool:
     """
     # The oldest supported Keras does not have it yet.
     return isinstance(optimizer, getattr(keras.optimizers, "MultiOptimizer", ()))
+
+
+def weights_of(optimizer: Any) -> list[Any]:
+    """The variables that an optimizer was built with, in that order."""
+    variables: list[Any] = optimizer._trainable_variables
+    return variables
+
+
+def position_of(optimizer: Any, variable: Any) -> int:
+    """Returns the position of `variable`, a `tf.Variable` included, in `build`."""
+    position: int = optimizer._get_variable_index(variable)
+    return position
+
+
+def accumulators_of(optimizer: Any) -> list[Any]:
+    """The sums of gradients over accumulation steps, where it has them."""
+    return getattr(optimizer, "_accumulated_gradients", None) or []
+
+
+def call_counter_of(optimizer: Any) -> Any:
+    """The variable that counts calls; `iterations` counts updates."""
+    return optimizer._iterations
+
+
+def model_of(callback: Any) -> Any:
+    """The callback's model, as it is; `callback.model` synchronises with JAX."""
+    return callback._model
 
 
 check_hooks()

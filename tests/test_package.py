@@ -9,6 +9,7 @@ from pathlib import Path
 
 import keras
 import pytest
+from keras.callbacks import Callback
 
 import keras_gradclip
 from keras_gradclip import _keras
@@ -63,9 +64,31 @@ def test_a_moved_hook_is_told_with_the_version():
         _keras.check_hooks(Moved)
 
 
+def built_optimizer() -> keras.optimizers.Optimizer:
+    optimizer = keras.optimizers.SGD(gradient_accumulation_steps=2)
+    optimizer.build([keras.Variable([1.0, 2.0], name="weight")])
+    return optimizer
+
+
+def test_the_private_attributes_of_keras_exist():
+    optimizer = built_optimizer()
+    (weight,) = _keras.weights_of(optimizer)
+    assert _keras.position_of(optimizer, weight) == 0
+    (accumulator,) = _keras.accumulators_of(optimizer)
+    assert accumulator.shape == weight.shape
+    assert _keras.call_counter_of(optimizer) in optimizer.variables
+
+
 def test_private_keras_is_touched_in_one_module_only():
+    optimizer = built_optimizer()
+    owners = (optimizer, optimizer.iterations, keras.Sequential(), Callback())
+    private = {n for owner in owners for n in dir(owner) if re.match("_[a-z]", n)}
     for path in ROOT.rglob("*.py"):
-        assert "keras.src" not in path.read_text(), path
+        text = path.read_text()
+        assert "keras.src" not in text, path
+        if path.name != "_keras.py":
+            read = set(re.findall(r"\w\.(_[a-z]\w*)", text))
+            assert read & private == set(), path
 
 
 def test_public_names_exist_and_are_documented():

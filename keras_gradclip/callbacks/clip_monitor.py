@@ -7,6 +7,7 @@ from warnings import warn
 import keras
 import numpy as np
 
+from keras_gradclip._keras import model_of
 from keras_gradclip.optimizers import find_clipped
 
 
@@ -97,7 +98,7 @@ class ClipMonitor(keras.callbacks.Callback):
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         if batch == 0 or self._optimizer.clip_state is None:
             return
-        at_once = getattr(self._model, "steps_per_execution", 1)
+        at_once = getattr(model_of(self), "steps_per_execution", 1)
         unread = batch - self._batches_read
         if unread + at_once > self._optimizer.clip_state.log_length:
             self._read()

@@ -101,7 +101,11 @@ class Chain(Clipper):
             gradients, own, record = link.clip(gradients, weights, own, step, part)
             new_state.update({prefix + name: value for name, value in own.items()})
             records.append(record)
-        joined = Record(*(ops.concatenate(parts) for parts in zip(*records)))
+        norms, thresholds, scales = (
+            ops.concatenate(parts) for parts in zip(*(r.logged for r in records))
+        )
+        # What reaches a later link may be zeros in place of what was broken.
+        joined = Record(norms, thresholds, scales, records[0].finite)
         return list(gradients), new_state, joined
 
     def get_config(self) -> dict[str, Any]:

@@ -79,7 +79,7 @@ class ClipByValue(Clipper):
         if self.on_nonfinite == "propagate":
             bounded = _choose(finite, bounded, gradients)
         clipped = scale_gradients(bounded, [untouched] * len(bounded))
-        return clipped, state, Record(*record)
+        return clipped, state, record
 
     def get_config(self) -> dict[str, Any]:
         return {"value": serialize(self.value), **super().get_config()}

@@ -178,7 +178,7 @@ class Clipper:
         scales = self.scales(norms, thresholds, finite)
         spread = groups.spread(scales, self.untouched(finite))
         clipped = scale_gradients(gradients, spread)
-        return clipped, state, Record(norms, thresholds, scales)
+        return clipped, state, Record(norms, thresholds, scales, finite)
 
     def _clip_units(
         self,
@@ -210,7 +210,7 @@ class Clipper:
             lost[i] = ops.sum(squares[i] * (1.0 - scales))
         effect = Effect(before, groups.variable_sums(after), groups.variable_sums(lost))
         record = effect.record(groups, finite, untouched)
-        return scale_gradients(gradients, spread), state, Record(*record)
+        return scale_gradients(gradients, spread), state, record
 
     def scales(self, norms: Tensor, thresholds: Tensor, finite: Tensor) -> Tensor:
         """Returns `min(1, threshold / norm)`, or what `on_nonfinite` says."""

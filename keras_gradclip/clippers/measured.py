@@ -29,8 +29,16 @@ class Measured(NamedTuple):
 
 
 class Record(NamedTuple):
-    """What clipping did in one step; each of shape `(groups,)`, float32."""
+    """What clipping did in one step; the first three of shape `(groups,)`, float32."""
 
     norms: Tensor
     thresholds: Tensor
     scales: Tensor
+
+    finite: Tensor
+    """Whether the whole gradient was, that of excluded variables included."""
+
+    @property
+    def logged(self) -> tuple[Tensor, Tensor, Tensor]:
+        """What the log keeps of it."""
+        return self.norms, self.thresholds, self.scales

@@ -9,11 +9,10 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
+from keras_gradclip.clippers.measured import Record, Tensor
 from keras_gradclip.groups import Groups
 from keras_gradclip.norms import constant, unit_norms
 from keras_gradclip.sparse import as_rows, sum_duplicates, to_dense
-
-Tensor = Any
 
 
 class Units(NamedTuple):
@@ -70,10 +69,8 @@ class Effect(NamedTuple):
     """A measure of the difference that is exactly 0 where nothing was
     clipped. Two sums that should be equal may differ in the last bit."""
 
-    def record(
-        self, groups: Groups, finite: Tensor, untouched: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Returns the norms, thresholds and scales of whole groups.
+    def record(self, groups: Groups, finite: Tensor, untouched: Tensor) -> Record:
+        """Returns the record of whole groups.
 
         Args:
             groups: The groups.
@@ -84,4 +81,4 @@ class Effect(NamedTuple):
         was_clipped = groups.norms(self.lost) > 0
         kept = ops.where(was_clipped, after / ops.where(was_clipped, before, 1.0), 1.0)
         scales = ops.where(finite, kept, untouched)
-        return before, before * scales, scales
+        return Record(before, before * scales, scales, finite)

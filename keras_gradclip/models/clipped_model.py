@@ -150,13 +150,13 @@ def _check_workers(model: Any, method: str) -> None:
 
 def _summarize(optimizer: Any) -> dict[str, Any]:
     """Returns the last step's record over all groups, on the device."""
-    record = optimizer.clip_state.last_record(optimizer.iterations)
-    whole = record.norms[optimizer.clip_state.groups.whole]
+    norms, thresholds, scales = optimizer.clip_state.last_row(optimizer.iterations)
+    whole = norms[optimizer.clip_state.groups.whole]
     norm = ops.sqrt(ops.sum(ops.square(whole)))
     return {
         "grad_norm": ops.where(ops.isnan(norm), float("inf"), norm),
-        "clip_threshold": ops.mean(record.thresholds),
-        "clip_scale": ops.mean(record.scales),
+        "clip_threshold": ops.mean(thresholds),
+        "clip_scale": ops.mean(scales),
     }
 
 

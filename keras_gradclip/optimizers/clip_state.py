@@ -8,9 +8,10 @@ import numpy as np
 from keras import ops
 
 from keras_gradclip._keras import BACKEND, KerasSaveable
-from keras_gradclip.clippers import Clipper, Record
-from keras_gradclip.norms import all_finite, sums_of_squares
+from keras_gradclip.clippers import Clipper
 from keras_gradclip.optimizers.undo import read
+
+LOGGED = ("norm", "threshold", "scale")
 
 
 class ClipState(KerasSaveable):
@@ -46,7 +47,7 @@ class ClipState(KerasSaveable):
             for name, value in clipper.initial_state(self.groups).items()
         }
         self.log_length = self.log_length_for(len(self.groups))
-        shape = (self.log_length, len(Record._fields), len(self.groups))
+        shape = (self.log_length, len(LOGGED), len(self.groups))
         self.log = _add_variable(optimizer, "log", np.zeros(shape, "float32"))
         self.optimizer_was_loaded = True
         self._shapes = np.array(
@@ -59,7 +60,7 @@ class ClipState(KerasSaveable):
     @staticmethod
     def log_length_for(groups: int) -> int:
         """How many steps the log holds: fewer if there are many groups."""
-        numbers = len(Record._fields) * groups
+        numbers = len(LOGGED) * groups
         return int(np.clip(ClipState.LOG_NUMBERS // numbers, 64, 1024))
 
     @property
@@ -76,16 +77,15 @@ class ClipState(KerasSaveable):
         self, gradients: Sequence[Any], weights: Sequence[Any], step: Any
     ) -> list[Any]:
         """Clips one update's gradients and moves the state on."""
-        if self._finite is not None:
-            finite = all_finite(sums_of_squares(gradients))
-            self._finite.assign(ops.cast(finite, "float32"))
         state = {name: read(variable) for name, variable in self.state.items()}
         clipped, state, record = self.clipper.clip(
             gradients, weights, state, step, self.groups
         )
         # First the record: on torch it may share memory with the state.
         row = self._row_of(step)
-        _write_row(self.log, row, ops.stack(record, axis=0))
+        _write_row(self.log, row, ops.stack(record.logged, axis=0))
+        if self._finite is not None:
+            self._finite.assign(ops.cast(record.finite, "float32"))
         for name, value in state.items():
             self.state[name].assign(value)
         return clipped
@@ -104,10 +104,10 @@ class ClipState(KerasSaveable):
         self._finite.assign(1.0)
         return was
 
-    def last_record(self, until: Any) -> Record:
-        """Returns the record of the step before `until`, on the device."""
+    def last_row(self, until: Any) -> list[Any]:
+        """Returns the log of the step before `until`, on the device."""
         row = self._row_of(until - 1)
-        return Record(*ops.unstack(ops.take(self.log, row, axis=0), axis=0))
+        return list(ops.unstack(ops.take(self.log, row, axis=0), axis=0))
 
     def history(self, since: int, until: int) -> dict[str, np.ndarray]:
         """Returns what the log holds of the steps in `[since, until)`."""

@@ -8,7 +8,12 @@ import keras
 import numpy as np
 
 from keras_gradclip import clippers
-from keras_gradclip._keras import BACKEND, KerasSaveable
+from keras_gradclip._keras import (
+    BACKEND,
+    position_of,
+    unpickle,
+    weights_of,
+)
 from keras_gradclip.clippers import Clipper
 from keras_gradclip.optimizers.checks import (
     check_accumulation,
@@ -94,7 +99,7 @@ class ClippingMixin(_AnyOptimizer):
             with keras.name_scope(self.name, caller=self):
                 self.build(trainable_variables)
         state = _require_state(self)
-        undo = Undo(self, trainable_variables or self._trainable_variables)
+        undo = Undo(self, trainable_variables or weights_of(self))
         result = self._apply_through_hook(grads, trainable_variables)
         undo.unless(kept=state.was_finite())
         return result
@@ -106,7 +111,7 @@ class ClippingMixin(_AnyOptimizer):
             return result
         # An accumulation step that updates nothing does not clip either.
         if not self.gradient_accumulation_steps and not only_overwrites(
-            grads, trainable_variables or self._trainable_variables
+            grads, trainable_variables or weights_of(self)
         ):
             raise RuntimeError(
                 f"{type(self).__name__}.apply did not pass its gradients on "
@@ -135,13 +140,12 @@ class ClippingMixin(_AnyOptimizer):
         if self.clip_state is None:
             return list(gradients)
         # Keras leaves out variables without a gradient, so positions shift.
-        positions = [self._get_variable_index(v) for v in variables]
-        arranged: list[Any] = [None] * len(self._trainable_variables)
+        positions = [position_of(self, v) for v in variables]
+        weights = weights_of(self)
+        arranged: list[Any] = [None] * len(weights)
         for position, gradient in zip(positions, gradients):
             arranged[position] = gradient
-        clipped = self.clip_state.clip(
-            arranged, self._trainable_variables, self.iterations
-        )
+        clipped = self.clip_state.clip(arranged, weights, self.iterations)
         return [clipped[position] for position in positions]
 
     def clip_history(self, since: int = 0) -> dict[str, np.ndarray]:
@@ -211,7 +215,7 @@ class ClippingMixin(_AnyOptimizer):
         # A class made at run time cannot be found by name, which pickling
         # Keras's own classmethod would need.
         _, arguments = super().__reduce__()
-        return KerasSaveable._unpickle_model, arguments
+        return unpickle, arguments
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_gradclip._keras import BACKEND
+from keras_gradclip._keras import BACKEND, accumulators_of, call_counter_of
 
 
 def read(variable: Any) -> Any:
@@ -33,7 +33,7 @@ class Undo:
         # The clipper's state takes care of itself.
         own = {id(v) for v in optimizer.clip_state.variables.values()}
         variables = [*weights, *(v for v in optimizer.variables if id(v) not in own)]
-        self._variables = variables
+        self._guarded = variables
         self._before = [_copy(variable) for variable in variables]
         if optimizer.gradient_accumulation_steps:
             self._begin_accumulation_again(optimizer)
@@ -43,19 +43,19 @@ class Undo:
 
         The sums so far are what was not finite, and cannot be gone on with.
         """
-        sums = {id(v) for v in optimizer._accumulated_gradients}
-        for i, variable in enumerate(self._variables):
+        sums = {id(v) for v in accumulators_of(optimizer)}
+        for i, variable in enumerate(self._guarded):
             if id(variable) in sums:
                 self._before[i] = ops.zeros_like(self._before[i])
-            elif variable is optimizer._iterations:
+            elif variable is call_counter_of(optimizer):
                 self._before[i] -= optimizer.gradient_accumulation_steps - 1
 
     def unless(self, kept: Any) -> None:
         """Puts everything back unless `kept`, a bool scalar on the device."""
         if BACKEND == "tensorflow":
-            _choose_on_every_replica(kept, self._variables, self._before)
+            _choose_on_every_replica(kept, self._guarded, self._before)
             return
-        for variable, before in zip(self._variables, self._before):
+        for variable, before in zip(self._guarded, self._before):
             variable.assign(ops.where(kept, variable.value, before))
 
 

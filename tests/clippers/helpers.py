@@ -166,7 +166,7 @@ class Step:
         clipped, state, record = self.clipper.clip(
             gradients, self.weights, state, step, self.groups
         )
-        return clipped, state, tuple(record)
+        return clipped, state, record.logged
 
     def initial_state(self) -> dict[str, Any]:
         state = self.clipper.initial_state(self.groups)
