@@ -1,4 +1,4 @@
-"""Every private Keras name that the package touches, each with its reason.
+"""Every private name that the package touches, each with its reason.
 
 Keras offers no public place between "the gradient is final" and "the
 gradient is applied", so clipping hangs on the hooks named here. Importing
@@ -69,6 +69,22 @@ def bypasses_hook(optimizer: Any) -> bool:
     """
     # The oldest supported Keras does not have it yet.
     return isinstance(optimizer, getattr(keras.optimizers, "MultiOptimizer", ()))
+
+
+def in_xla() -> bool:
+    """Whether TensorFlow is tracing a function with `jit_compile=True`.
+
+    Only speed hangs on the answer, so a TensorFlow without the function that
+    knows it is told False.
+    """
+    import tensorflow as tf
+
+    try:
+        from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
+    except ImportError:
+        return False
+    graph = tf.compat.v1.get_default_graph()
+    return not tf.executing_eagerly() and GraphOrParentsInXlaContext(graph)
 
 
 def weights_of(optimizer: Any) -> list[Any]:

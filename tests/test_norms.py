@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from clippers.helpers import BACKEND, HAS_SPARSE, array, sparse, tensors, variable
 
+from keras_gradclip._keras import in_xla
 from keras_gradclip.norms import sums_of_squares, unit_norms
 
 
@@ -74,3 +75,33 @@ def test_unit_norms_broadcast_against_the_tensor(axes):
     result = array(unit_norms(*tensors([value]), axes))
     assert result.shape == expected.shape
     np.testing.assert_allclose(result, expected, rtol=1e-5)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="only there XLA is told apart")
+def test_xla_sums_the_same():
+    import tensorflow as tf
+
+    generator = np.random.default_rng(0)
+    # Sizes with many, few and no columns in common with 256.
+    shapes = [(64, 256), (48, 16), (7, 5), (3,), (), (0, 4)]
+    values = [generator.normal(size=shape) for shape in shapes]
+    sums = tf.function(sums_of_squares, jit_compile=True)(tensors(values))
+    np.testing.assert_allclose(array(sums), [(v**2).sum() for v in values], rtol=1e-5)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="only there XLA is told apart")
+def test_xla_is_recognised_where_it_is():
+    import tensorflow as tf
+
+    seen = {}
+
+    def look(name):
+        seen[name] = in_xla()
+        return tf.constant(0)
+
+    look("eager")
+    tf.function(lambda: look("graph"))()
+    tf.function(lambda: look("xla"), jit_compile=True)()
+    inner = tf.function(lambda: look("inside xla"))
+    tf.function(lambda: inner(), jit_compile=True)()
+    assert seen == {"eager": False, "graph": False, "xla": True, "inside xla": True}

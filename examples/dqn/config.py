@@ -28,6 +28,10 @@ class Config:
     num_envs: int = 1
     """Environments stepped side by side. At least 1."""
 
+    vectorization: Literal["loop", "sync", "async", "vector_entry_point"] = "loop"
+    """Who steps them: loop is ours; the others are Gymnasium's: async gives each
+    environment a process, vector_entry_point is the environment's own."""
+
     learning_starts: int = 1_000
     """Environment steps taken before the first update. At least 1."""
 

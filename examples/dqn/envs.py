@@ -1,11 +1,13 @@
 """Environments whose every reported step is one that the agent really took."""
 
+from collections.abc import Callable, Sequence
+
 import gymnasium
 import numpy as np
-from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 
 from examples.dqn.config import Config, ConfigError
 from examples.dqn.nstep import Steps
+from examples.dqn.vector_envs import VectorEnvironments
 
 
 def make_env(env_id: str) -> gymnasium.Env:
@@ -41,87 +43,89 @@ def make_env(env_id: str) -> gymnasium.Env:
 
 
 class Environments:
-    """Several environments stepped together, in any of Gymnasium's three ways.
+    """Several environments stepped together, one after the other.
 
-    What `step` returns is the same under each autoreset mode. Next-step spends one
-    call per episode on the reset: its action is ignored and its row joins the end
-    of one episode to the start of the next, so it is dropped. Same-step hides the
-    last observation of an episode in `infos`, where it is fetched from. Disabled
-    leaves the reset to us.
+    An environment whose episode ends is reset at once: `observations` holds the
+    first observation of the next episode, the step the last one of its own.
+    Gymnasium's vector environments cost a CartPole twice its step, and some reset
+    modes add rows that are no steps; `vector_envs.py` is for those that pay.
 
     Args:
-        envs: What to step.
+        makers: One function per environment.
         seed: Environment `i` is seeded with `seed + i`, once.
     """
 
-    def __init__(self, envs: VectorEnv, seed: int):
-        self._envs = envs
-        self._mode = envs.metadata["autoreset_mode"]
+    def __init__(self, makers: Sequence[Callable[[], gymnasium.Env]], seed: int):
+        self._envs = [make() for make in makers]
         # Discrete spaces may start elsewhere than at 0; networks count from 0.
-        self._first_action = envs.single_action_space.start
-        self._numbers = np.arange(envs.num_envs)
-        self._resetting = np.zeros(envs.num_envs, bool)
-        self._returns = np.zeros(envs.num_envs)
+        self._first_action = int(self._envs[0].action_space.start)
+        self._numbers = np.arange(len(makers))
+        self._returns = np.zeros(len(makers))
         self.finished_returns: list[float] = []
         """Undiscounted return of each finished episode, in order."""
-        self.observations, _ = envs.reset(seed=seed)
+        self.observations = np.stack(
+            [env.reset(seed=seed + index)[0] for index, env in enumerate(self._envs)]
+        )
 
     @property
     def observation_shape(self) -> tuple[int, ...]:
-        return self._envs.single_observation_space.shape
+        return self._envs[0].observation_space.shape
 
     @property
     def num_actions(self) -> int:
-        return int(self._envs.single_action_space.n)
+        return int(self._envs[0].action_space.n)
 
     def step(self, actions: np.ndarray) -> Steps:
         """Steps all environments.
 
         Args:
             actions: One action per environment, counted from 0.
-
-        Returns:
-            The steps of those environments that were not just reset.
         """
-        before, was_resetting = self.observations, self._resetting
-        after, rewards, terminated, truncated, infos = self._envs.step(
-            actions + self._first_action
-        )
+        before, after = self.observations, np.empty_like(self.observations)
+        outcomes = []
+        for index, (env, action) in enumerate(zip(self._envs, actions.tolist())):
+            after[index], *outcome, _ = env.step(action + self._first_action)
+            outcomes.append(outcome)
+        rewards, terminated, truncated = map(np.array, zip(*outcomes))
+        self._returns += rewards
         ended = terminated | truncated
-        self._count_returns(rewards, ended)
-        self.observations = after
-        if self._mode == AutoresetMode.NEXT_STEP:
-            self._resetting = ended
-        elif ended.any():
-            if self._mode == AutoresetMode.SAME_STEP:
-                after = after.copy()
-                after[ended] = np.stack(infos["final_obs"][ended])
-            else:
-                options = {"reset_mask": ended.copy()}
-                self.observations, _ = self._envs.reset(options=options)
-        steps = Steps(
+        self.observations = self._reset(ended, after) if ended.any() else after
+        return Steps(
             before, actions, rewards, terminated, truncated, after, self._numbers
         )
-        if not was_resetting.any():
-            return steps
-        return Steps(*(field[~was_resetting] for field in steps))
 
-    def _count_returns(self, rewards: np.ndarray, ended: np.ndarray) -> None:
+    def _reset(self, ended: np.ndarray, after: np.ndarray) -> np.ndarray:
+        """What the agent sees next: the first observation where one has ended."""
+        observations = after.copy()
+        for index in np.flatnonzero(ended):
+            observations[index], _ = self._envs[index].reset()
         # Counted here because Gymnasium's own statistics differ between its
-        # versions and autoreset modes. A reset row has reward 0 and harms nothing.
-        self._returns += rewards
-        if ended.any():
-            self.finished_returns += self._returns[ended].tolist()
-            self._returns[ended] = 0
+        # versions and reset modes.
+        self.finished_returns += self._returns[ended].tolist()
+        self._returns[ended] = 0.0
+        return observations
 
     def close(self) -> None:
-        self._envs.close()
+        for env in self._envs:
+            env.close()
 
 
-def make_environments(config: Config, seed: int) -> Environments:
+AnyEnvironments = Environments | VectorEnvironments
+
+
+def make_environments(config: Config, seed: int) -> AnyEnvironments:
     """The training environments of a configuration."""
-    makers = [lambda: make_env(config.env_id)] * config.num_envs
-    # The mode is explicit because Gymnasium's default has changed before.
-    return Environments(
-        SyncVectorEnv(makers, autoreset_mode=AutoresetMode.NEXT_STEP), seed
-    )
+    if config.vectorization == "loop":
+        return Environments([lambda: make_env(config.env_id)] * config.num_envs, seed)
+    make_env(config.env_id).close()  # Tells what does not fit.
+    try:
+        envs = gymnasium.make_vec(
+            config.env_id, config.num_envs, vectorization_mode=config.vectorization
+        )
+    except Exception as error:  # most environments have no vector form of their own
+        reason = " ".join(str(error).split())
+        raise ConfigError(
+            f"vectorization must be one that env_id={config.env_id!r} has ({reason}) "
+            f"Received: vectorization={config.vectorization!r}"
+        ) from error
+    return VectorEnvironments(envs, seed)

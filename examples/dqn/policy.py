@@ -30,7 +30,8 @@ class Dense(NamedTuple):
         return self._replace(kernel=kernel, bias=self.bias + self.sigmas[1] * after)
 
     def __call__(self, inputs: np.ndarray) -> np.ndarray:
-        values = inputs @ self.kernel + self.bias
+        values = np.dot(inputs, self.kernel)
+        values += self.bias
         if self.norm is not None:
             values -= values.mean(axis=-1, keepdims=True)
             variance = np.square(values).mean(axis=-1, keepdims=True)
@@ -77,38 +78,56 @@ class NumpyPolicy:
         A noisy network is given new noise besides, one draw for all rows.
         """
         count = len(observations)
+        if count == 1:
+            # The usual case. A vector costs half of what a matrix of one row does.
+            if generator.random() < epsilon:
+                return generator.integers(self.num_actions, size=1)
+            values = self._forward(observations[0], *self._with_noise(generator))
+            return values.argmax(axis=-1, keepdims=True)
         actions = generator.integers(self.num_actions, size=count)
         greedy = generator.random(count) >= epsilon
         if greedy.any():
-            torso, *heads = self._torso, *self._heads
-            if self._is_noisy:
-                torso, *heads = (
-                    [layer.with_noise(generator) for layer in chain]
-                    for chain in (torso, *heads)
-                )
-            values = self._forward(observations[greedy], torso, heads)
+            noisy = self._with_noise(generator)
+            values = self._forward(observations[greedy], *noisy)
             actions[greedy] = values.argmax(axis=-1)
         return actions
+
+    def _with_noise(
+        self, generator: np.random.Generator
+    ) -> tuple[list[Dense], list[list[Dense]]]:
+        """Torso and heads with new noise, where they have any."""
+        if not self._is_noisy:
+            return self._torso, self._heads
+        torso, *heads = (
+            [layer.with_noise(generator) for layer in chain]
+            for chain in (self._torso, *self._heads)
+        )
+        return torso, heads
 
     def _forward(
         self, observations: np.ndarray, torso: list[Dense], heads: list[list[Dense]]
     ) -> np.ndarray:
         values = np.asarray(observations, np.float32)
         for layer in torso:
-            values = np.maximum(layer(values), 0)
+            values = _relu(layer(values))
         streams = []
         for *hidden, head in heads:
             stream = values
             for layer in hidden:
-                stream = np.maximum(layer(stream), 0)
+                stream = _relu(layer(stream))
             streams.append(head(stream))
         values = streams[-1]
-        if values.shape[1] > self.num_actions:  # quantiles
-            values = values.reshape(len(values), self.num_actions, -1).mean(axis=-1)
+        if values.shape[-1] > self.num_actions:  # quantiles
+            shape = (*values.shape[:-1], self.num_actions, -1)
+            values = values.reshape(shape).mean(axis=-1)
         if len(streams) == 2:  # dueling
             values = values - values.mean(axis=-1, keepdims=True)
             values += streams[0].mean(axis=-1, keepdims=True)
         return values
+
+
+def _relu(values: np.ndarray) -> np.ndarray:
+    return np.maximum(values, 0, out=values)
 
 
 def _dense_layers(network: Any) -> dict[str, Dense]:

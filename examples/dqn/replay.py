@@ -89,4 +89,4 @@ class Replay:
         """Is told the TD errors of drawn rows; a uniform replay needs none."""
 
     def _take(self, rows: np.ndarray) -> Sample:
-        return Sample(Transitions(*(field[rows] for field in self._ring)), rows)
+        return Sample(Transitions(*(f.take(rows, axis=0) for f in self._ring)), rows)

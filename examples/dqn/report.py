@@ -7,7 +7,9 @@ import time
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
-import tensorflow as tf
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 
 class Row(NamedTuple):
@@ -49,17 +51,24 @@ class Report:
         self._file = (folder / "metrics.csv").open("w", newline="")
         self._csv = csv.writer(self._file)
         self._csv.writerow(Row._fields)
-        self._events = tf.summary.create_file_writer(str(folder))
+        self._events = EventFileWriter(str(folder))
         self._progress = Progress(total_steps, stream or sys.stdout)
 
     def record(self, row: Row) -> None:
         """Adds a row to the file, to TensorBoard and to the progress line."""
         self.rows.append(row)
         self._csv.writerow(["" if value is None else value for value in row])
-        with self._events.as_default(step=row.step):
-            for name, value in row._asdict().items():
-                if value is not None and name != "step":
-                    tf.summary.scalar(name, value)
+        # One event with all values: a call for each costs ten times as much.
+        summary = Summary(
+            value=[
+                Summary.Value(tag=name, simple_value=value)
+                for name, value in row._asdict().items()
+                if value is not None and name != "step"
+            ]
+        )
+        self._events.add_event(
+            Event(summary=summary, step=row.step, wall_time=time.time())
+        )
         self._progress.show(row)
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from examples.dqn.agent import Agent
 from examples.dqn.config import Config
-from examples.dqn.envs import Environments
+from examples.dqn.envs import AnyEnvironments
 from examples.dqn.evaluate import evaluate
 from examples.dqn.nstep import NStep
 from examples.dqn.policy import NumpyPolicy
@@ -44,7 +44,7 @@ class Trainer:
         self,
         config: Config,
         agent: Agent,
-        envs: Environments,
+        envs: AnyEnvironments,
         report: Report,
         generator: np.random.Generator,
         eval_seed: int,

@@ -7,12 +7,19 @@ gymnasium = pytest.importorskip("gymnasium")
 
 from gymnasium.vector import AutoresetMode, SyncVectorEnv  # noqa: E402
 
-from examples.dqn.config import ConfigError  # noqa: E402
-from examples.dqn.envs import Environments, make_env  # noqa: E402
+from examples.dqn.config import Config, ConfigError  # noqa: E402
+from examples.dqn.envs import (  # noqa: E402
+    Environments,
+    make_env,
+    make_environments,
+)
 from examples.dqn.nstep import NStep  # noqa: E402
 from examples.dqn.replay import Replay  # noqa: E402
+from examples.dqn.vector_envs import VectorEnvironments  # noqa: E402
 
-MODES = list(AutoresetMode)
+# Ours, and Gymnasium's three.
+LOOP = "loop"
+MODES = [LOOP, *AutoresetMode]
 
 
 class Counting(gymnasium.Env):
@@ -43,17 +50,19 @@ class Counting(gymnasium.Env):
         return self._observation(), float(action), terminated, truncated, {}
 
 
-def make_environments(lengths_and_ends, mode=AutoresetMode.NEXT_STEP):
+def environments(makers, mode, seed):
+    if mode == LOOP:
+        return Environments(makers, seed)
+    return VectorEnvironments(SyncVectorEnv(makers, autoreset_mode=mode), seed)
+
+
+def play(lengths_and_ends, calls, mode):
+    """All transitions of all environments, as one list of rows."""
     makers = [
         lambda length=length, truncates=truncates: Counting(length, truncates)
         for length, truncates in lengths_and_ends
     ]
-    return Environments(SyncVectorEnv(makers, autoreset_mode=mode), seed=0)
-
-
-def play(lengths_and_ends, calls, mode=AutoresetMode.NEXT_STEP):
-    """All transitions of all environments, as one list of rows."""
-    envs = make_environments(lengths_and_ends, mode)
+    envs = environments(makers, mode, seed=0)
     nstep, rows = NStep(1, 0.9, len(lengths_and_ends)), []
     for _ in range(calls):
         steps = envs.step(np.zeros(len(lengths_and_ends), int))
@@ -64,7 +73,8 @@ def play(lengths_and_ends, calls, mode=AutoresetMode.NEXT_STEP):
 @pytest.mark.parametrize("truncates", [True, False])
 @pytest.mark.parametrize("num_envs", [1, 3])
 def test_reset_rows_are_dropped(num_envs, truncates):
-    _, rows = play([(3, truncates)] * num_envs, calls=12)
+    mode = AutoresetMode.NEXT_STEP
+    _, rows = play([(3, truncates)] * num_envs, 12, mode)
     # Of 12 calls, every fourth is a reset and reports nothing.
     assert len(rows) == 9 * num_envs
 
@@ -102,7 +112,7 @@ def test_environments_of_different_lengths_do_not_disturb_each_other(mode):
 def replay_contents(env_id, mode, n_step, num_envs=1, count=600):
     """What a replay holds of one environment after `count` steps of it."""
     makers = [lambda: make_env(env_id)] * num_envs
-    envs = Environments(SyncVectorEnv(makers, autoreset_mode=mode), seed=5)
+    envs = environments(makers, mode, seed=5)
     nstep = NStep(n_step, 0.9, num_envs)
     replays = [Replay(count, envs.observation_shape) for _ in range(num_envs)]
     while min(map(len, replays)) < count:
@@ -131,8 +141,9 @@ def test_replay_holds_the_same_in_every_autoreset_mode(env_id, n_step):
                 np.testing.assert_array_equal(field, other_field)
 
 
-def test_actions_are_counted_from_zero():
-    _, rows = play([(3, False)], calls=1)
+@pytest.mark.parametrize("mode", MODES)
+def test_actions_are_counted_from_zero(mode):
+    _, rows = play([(3, False)], 1, mode)
     assert rows[0][1] == 0
     assert rows[0][2] == 5.0
 
@@ -140,7 +151,7 @@ def test_actions_are_counted_from_zero():
 @pytest.mark.parametrize("mode", MODES)
 def test_cartpole_returns_match_its_rewards(mode):
     makers = [lambda: make_env("CartPole-v1")] * 2
-    envs = Environments(SyncVectorEnv(makers, autoreset_mode=mode), seed=3)
+    envs = environments(makers, mode, seed=3)
     generator = np.random.default_rng(0)
     count = ends = 0
     while len(envs.finished_returns) < 10:
@@ -169,3 +180,25 @@ def test_unfit_environment(env_id, words):
     message = str(error.value)
     assert "\n" not in message
     assert all(word in message for word in words), message
+
+
+@pytest.mark.parametrize("vectorization", ["sync", "async", "vector_entry_point"])
+def test_gymnasium_steps_the_environments_if_asked(vectorization):
+    config = Config(num_envs=2, vectorization=vectorization)
+    envs = make_environments(config, seed=0)
+    try:
+        assert isinstance(envs, VectorEnvironments)
+        assert (envs.observation_shape, envs.num_actions) == ((4,), 2)
+        steps = envs.step(np.array([0, 1]))
+        assert steps.size == 2
+        assert not steps.terminated.any()
+    finally:
+        envs.close()
+
+
+def test_environment_without_a_vector_form():
+    config = Config(env_id="MountainCar-v0", vectorization="vector_entry_point")
+    with pytest.raises(ConfigError) as error:
+        make_environments(config, seed=0)
+    assert "Received: vectorization='vector_entry_point'" in str(error.value)
+    assert "\n" not in str(error.value)

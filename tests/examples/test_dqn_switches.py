@@ -122,7 +122,8 @@ def test_every_switch_of_the_learning_rule_is_tried_here():
     tried = {name for switch, _ in SWITCHES for name in switch}
     elsewhere = {
         # Of the run, its amounts and its files.
-        *("env_id", "seed", "total_steps", "num_envs", "learning_starts"),
+        *("env_id", "seed", "total_steps", "num_envs", "vectorization"),
+        "learning_starts",
         *("train_every", "updates_per_train", "batch_size", "replay_size"),
         *("strategy", "logical_devices", "threads", "eval_every", "eval_episodes"),
         *("keep", "final_episodes", "run_folder", "hidden_sizes"),
