@@ -10,7 +10,8 @@ in `results/overhead.jsonl` and not measured again, and then
 
     python benchmarks/overhead.py --all
 
-How a cell is measured is told in `overhead_cell.py`.
+How a cell is measured is told in `overhead_cell.py`, what in
+`overhead_candidates.py`.
 """
 
 import argparse
@@ -80,6 +81,7 @@ def measure(network: str, mode: str, options: argparse.Namespace) -> Cell:
     """Measures one cell in this process, on the active backend."""
     clock = time.process_time if options.cpu_time else time.perf_counter
     import keras
+    import overhead_candidates
     import overhead_cell as cell
 
     wanted = asked(options)  # Now: the sources may change meanwhile.
@@ -93,7 +95,7 @@ def measure(network: str, mode: str, options: argparse.Namespace) -> Cell:
         pairs = {}
     else:
         rounds = rounds or cell.NETWORKS[network].rounds
-        chosen = cell.candidates(options.only)
+        chosen = overhead_candidates.candidates(options.only)
         times = cell.measure_network(network, jit_compile, rounds, _log, clock, chosen)
         bases = dict.fromkeys(chosen, cell.REFERENCE)
         windows = [f"AutoClip global, window {size}" for size in (8192, 128)]

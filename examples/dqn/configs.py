@@ -9,8 +9,49 @@ from typing import Any
 
 from examples.dqn.config import Config
 
+_LARGER = {"batch_size": 128, "train_every": 64}
+
 TUNED: dict[str, dict[str, Any]] = {
     "CartPole-v1": {},
+    "Acrobot-v1": {
+        **_LARGER,
+        "total_steps": 100_000,
+        "replay_size": 100_000,
+        "learning_rate": 6.3e-4,
+        "updates_per_train": 32,
+        "target_period": 128,
+        "epsilon_fraction": 0.12,
+        "epsilon_end": 0.02,
+        "n_step": 3,
+        "eval_every": 4_000,
+        "eval_episodes": 50,
+    },
+    # Only luck reaches the flag at first: its reward must travel fast and be
+    # learned from often.
+    "MountainCar-v0": {
+        **_LARGER,
+        "total_steps": 120_000,
+        "replay_size": 120_000,
+        "updates_per_train": 64,
+        "target_period": 256,
+        "epsilon_fraction": 0.3,
+        "epsilon_end": 0.05,
+        "n_step": 5,
+        "eval_every": 4_000,
+        "eval_episodes": 20,
+    },
+    "LunarLander-v3": {
+        **_LARGER,
+        "total_steps": 150_000,
+        "replay_size": 150_000,
+        "learning_rate": 6.3e-4,
+        "updates_per_train": 32,
+        "target_period": 256,
+        "epsilon_fraction": 0.12,
+        "epsilon_end": 0.02,
+        "eval_every": 5_000,
+        "eval_episodes": 20,
+    },
 }
 
 
