@@ -95,6 +95,26 @@ class Agent:
         """What the clipper did after the first `since` updates."""
         return clip_history(self.optimizer, since)
 
+    def state(self) -> dict[str, list[np.ndarray]]:
+        """All that training changes: weights, slots and the clipper's history."""
+        return {
+            name: [np.array(variable) for variable in variables]
+            for name, variables in self._variables().items()
+        }
+
+    def restore(self, state: dict[str, list[np.ndarray]]) -> None:
+        """Puts everything back to what `state` returned."""
+        for name, variables in self._variables().items():
+            for variable, value in zip(variables, state[name], strict=True):
+                variable.assign(value)
+
+    def _variables(self) -> dict[str, list[Any]]:
+        return {
+            "online": self.online.weights,
+            "target": self.target.weights,
+            "optimizer": self.optimizer.variables,
+        }
+
     def save(self, folder: Path, policy: NumpyPolicy) -> None:
         """Writes the policy to keep, and what is needed to go on training.
 

@@ -24,7 +24,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> Config:
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
-            return tyro.cli(
+            config = tyro.cli(
                 Config,
                 prog="python -m examples.dqn.train",
                 args=words,
@@ -34,6 +34,12 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> Config:
         if not stop.code:  # --help
             raise
         raise ConfigError(_one_line(complaint.getvalue())) from None
+    if config.resume is not None and config != Config(resume=config.resume):
+        raise ConfigError(
+            "resume must be the only flag, since a run keeps its settings. "
+            f"Received: {' '.join(words)}"
+        )
+    return config
 
 
 def _env_id(words: Sequence[str]) -> str:

@@ -12,6 +12,10 @@ class ConfigError(ValueError):
     """A setting that cannot work, told in one line: what, rule, received."""
 
 
+class RunError(RuntimeError):
+    """What ended a run early, told in one line."""
+
+
 @dataclass(frozen=True)
 class Config:
     """Train a DQN with adaptive gradient clipping."""
@@ -190,6 +194,16 @@ class Config:
     final_episodes: int = 100
     """Greedy episodes behind the final score. At least 1."""
 
+    checkpoint_every: int = 10_000
+    """Environment steps between two checkpoints. At least 1."""
+
+    keep_checkpoints: int = 2
+    """How many of the newest stay. At least 1."""
+
+    resume: Path | None = None
+    """Folder of a run to go on with, from its newest checkpoint, as if it had never
+    stopped. It brings all settings, so no other flag is allowed beside it."""
+
     run_folder: Path | None = None
     """New or empty folder for metrics.csv, TensorBoard events, the checkpoint
     and the plot. None makes one under runs/, named after environment, seed
@@ -205,6 +219,7 @@ AT_LEAST_ONE = [
     *("total_steps", "num_envs", "learning_starts", "train_every", "batch_size"),
     *("updates_per_train", "replay_size", "target_period", "logical_devices"),
     *("threads", "eval_every", "eval_episodes", "final_episodes", "n_step"),
+    *("checkpoint_every", "keep_checkpoints"),
 ]
 ABOVE_ZERO = ["huber_delta", "learning_rate", "adam_epsilon", "clip_norm", "clip_value"]
 ZERO_TO_ONE = [

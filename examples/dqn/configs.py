@@ -24,7 +24,7 @@ TUNED: dict[str, dict[str, Any]] = {
         "epsilon_end": 0.02,
         "n_step": 3,
         "eval_every": 4_000,
-        "eval_episodes": 50,
+        "eval_episodes": 100,
     },
     # Only luck reaches the flag at first: its reward must travel fast and be
     # learned from often.
@@ -50,7 +50,7 @@ TUNED: dict[str, dict[str, Any]] = {
         "epsilon_fraction": 0.12,
         "epsilon_end": 0.02,
         "eval_every": 5_000,
-        "eval_episodes": 20,
+        "eval_episodes": 40,
     },
 }
 

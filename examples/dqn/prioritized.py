@@ -39,7 +39,7 @@ class PrioritizedReplay(Replay):
     ):
         super().__init__(size, observation_shape)
         self._exponent, self._first_correction = exponent, correction
-        self._total, self._added = total, 0
+        self._total = total
         self._tree = SumTree(size)
         self._highest = 1.0
         # One by one they would cost as much as the environment.
@@ -48,13 +48,12 @@ class PrioritizedReplay(Replay):
     @property
     def correction(self) -> float:
         """The share of the bias that is corrected now."""
-        progress = min(self._added / self._total, 1.0)
+        progress = min(self.added / self._total, 1.0)
         return self._first_correction + progress * (1 - self._first_correction)
 
     def add(self, transitions: Transitions) -> None:
         """As the uniform replay does."""
-        self._unranked += range(self._next, self._next + transitions.steps)
-        self._added += transitions.steps
+        self._unranked += range(self.added, self.added + transitions.steps)
         super().add(transitions)
 
     def sample(

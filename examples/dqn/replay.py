@@ -1,6 +1,6 @@
 """What the agent remembers: a ring of transitions, sampled uniformly."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -47,8 +47,8 @@ class Replay:
 
     def __init__(self, size: int, observation_shape: tuple[int, ...]):
         self.size = size
-        self.count = 0
-        self._next = 0
+        self.added = 0
+        """Transitions that came in, those that left again included."""
         self._ring = Transitions(
             observations=np.zeros((size, *observation_shape), np.float32),
             actions=np.zeros(size, np.int32),
@@ -57,21 +57,25 @@ class Replay:
             next_observations=np.zeros((size, *observation_shape), np.float32),
         )
 
+    @property
+    def count(self) -> int:
+        """Transitions that are there."""
+        return min(self.added, self.size)
+
     def __len__(self) -> int:
         return self.count
 
     def add(self, transitions: Transitions) -> None:
         """Appends transitions, over the oldest ones where the ring is full."""
-        added = transitions.steps
-        end = self._next + added
+        start = self.added % self.size
+        end = start + transitions.steps
         # A slice, wherever it serves, because index arrays cost three times more.
-        rows: slice | np.ndarray = slice(self._next, end)
+        rows: slice | np.ndarray = slice(start, end)
         if end > self.size:
-            rows = np.arange(self._next, end) % self.size
+            rows = np.arange(start, end) % self.size
         for ring, field in zip(self._ring, transitions):
             ring[rows] = field
-        self._next = end % self.size
-        self.count = min(self.count + added, self.size)
+        self.added += transitions.steps
 
     def sample(
         self, generator: np.random.Generator, updates: int, batch_size: int
@@ -79,14 +83,25 @@ class Replay:
         """Draws batches for several updates at once, with replacement."""
         return self._take(generator.integers(self.count, size=(updates, batch_size)))
 
-    def contents(self) -> Transitions:
-        """All that is kept, the oldest first."""
-        oldest = self._next if self.count == self.size else 0
-        rows = (oldest + np.arange(self.count)) % self.size
-        return self._take(rows).batches
+    def newest(self, count: int) -> Transitions:
+        """The newest `count` that are kept, the oldest of them first."""
+        first = self.added - min(count, self.count)
+        return self._take(np.arange(first, self.added) % self.size).batches
 
     def feedback(self, rows: np.ndarray, errors: np.ndarray) -> None:
         """Is told the TD errors of drawn rows; a uniform replay needs none."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What was never written need not be saved.
+        filled = Transitions(*(field[: self.count] for field in self._ring))
+        return {**self.__dict__, "_ring": filled}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        rings = (np.zeros((self.size, *f.shape[1:]), f.dtype) for f in self._ring)
+        filled, self._ring = self._ring, Transitions(*rings)
+        for ring, field in zip(self._ring, filled):
+            ring[: self.count] = field
 
     def _take(self, rows: np.ndarray) -> Sample:
         return Sample(Transitions(*(f.take(rows, axis=0) for f in self._ring)), rows)

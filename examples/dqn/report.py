@@ -4,6 +4,7 @@ import csv
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
@@ -43,19 +44,36 @@ class Report:
     Args:
         folder: Where the files go.
         total_steps: Where the progress line ends.
+        rows: What an earlier part of the run has recorded, up to where it is gone
+            on with. The files begin anew with them.
         stream: Where the progress line goes. None is standard output.
     """
 
-    def __init__(self, folder: Path, total_steps: int, stream: TextIO | None = None):
+    def __init__(
+        self,
+        folder: Path,
+        total_steps: int,
+        rows: Sequence[Row] = (),
+        stream: TextIO | None = None,
+    ):
+        self.folder = folder
         self.rows: list[Row] = []
+        for old in folder.glob("events.out.tfevents.*"):
+            old.unlink()
         self._file = (folder / "metrics.csv").open("w", newline="")
         self._csv = csv.writer(self._file)
         self._csv.writerow(Row._fields)
         self._events = EventFileWriter(str(folder))
+        for row in rows:
+            self._write(row)
         self._progress = Progress(total_steps, stream or sys.stdout)
 
     def record(self, row: Row) -> None:
         """Adds a row to the file, to TensorBoard and to the progress line."""
+        self._write(row)
+        self._progress.show(row)
+
+    def _write(self, row: Row) -> None:
         self.rows.append(row)
         self._csv.writerow(["" if value is None else value for value in row])
         # One event with all values: a call for each costs ten times as much.
@@ -69,7 +87,6 @@ class Report:
         self._events.add_event(
             Event(summary=summary, step=row.step, wall_time=time.time())
         )
-        self._progress.show(row)
 
     def close(self) -> None:
         """Ends the progress line and the files."""

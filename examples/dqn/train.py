@@ -7,13 +7,16 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from examples.dqn.checkpoint import read_newest
 from examples.dqn.command_line import parse_arguments
-from examples.dqn.config import Config, ConfigError
+from examples.dqn.config import Config, ConfigError, RunError
 from examples.dqn.envs import make_env, make_environments
 from examples.dqn.evaluate import evaluate
+from examples.dqn.interrupt import Interrupt
 from examples.dqn.run_folder import make_run_folder
 
 # The example is about tf.distribute, so Keras must run on TensorFlow. Keras
@@ -46,10 +49,11 @@ def main(config: Config) -> Result:
 
     Raises:
         ConfigError: If the configuration cannot work here; before training.
+        RunError: If environments or disk fail later.
     """
     started = time.monotonic()
+    config, folder, state = _begin(config)
     solved_at = _solved_at(config.env_id)
-    folder = make_run_folder(config)
 
     # Imported here so that --help and bad arguments do not wait for TensorFlow.
     with _silent_libraries():
@@ -66,14 +70,22 @@ def main(config: Config) -> Result:
     )
     envs = make_environments(config, env_seed)
     agent = Agent(envs.observation_shape, envs.num_actions, config, strategy)
-    report = Report(folder, config.total_steps)
+    rows = state["rows"] if state else []
+    report = Report(folder, config.total_steps, rows)
     generator = np.random.default_rng(generator_seed)
     trainer = Trainer(config, agent, envs, report, generator, eval_seed)
+    if state:
+        whole = trainer.restore(state)
+        print(f"resumes at step {trainer.step:,}", end="")
+        print("" if whole else "; the environments begin new episodes")
     try:
-        history = trainer.run()
+        with Interrupt() as interrupt:
+            history = trainer.run(interrupt)
     finally:
         report.close()
-        envs.close()
+        trainer.envs.close()
+    if interrupt.name:
+        print(f"{interrupt.name}: stopped at step {trainer.step:,}, saved")
 
     policy = trainer.kept_policy()
     returns, last_returns = (
@@ -91,6 +103,18 @@ def main(config: Config) -> Result:
         seconds=time.monotonic() - started,
         run_folder=folder,
     )
+
+
+def _begin(config: Config) -> tuple[Config, Path, dict[str, Any] | None]:
+    """The configuration, the folder and, if it is resumed, the state of a run."""
+    if config.resume is None:
+        make_env(config.env_id).close()  # Before there is a folder.
+        return config, make_run_folder(config), None
+    with _silent_libraries():
+        state, complaints = read_newest(config.resume / "checkpoints")
+    for complaint in complaints:
+        print(complaint)
+    return state["config"], config.resume, state
 
 
 @contextlib.contextmanager
@@ -122,13 +146,17 @@ def run_command(arguments: list[str] | None = None) -> int:
     """Runs `main` as a command.
 
     Returns:
-        The exit code: 2 for a bad setting, told in one line on stderr.
+        The exit code: 2 for a bad setting, 1 for a run that failed, each told in
+        one line on stderr.
     """
     try:
         result = main(parse_arguments(arguments))
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except RunError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     spread = f"min {result.returns.min():.0f}, max {result.returns.max():.0f}"
     print(f"{_score(result.returns)} ({spread})")
     print(

@@ -1,19 +1,26 @@
 """The loop: collect environment steps, learn from the replay, repeat."""
 
+import pickle
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from examples.dqn.agent import Agent
-from examples.dqn.config import Config
+from examples.dqn.checkpoint import write_checkpoint
+from examples.dqn.config import Config, RunError
 from examples.dqn.envs import AnyEnvironments
 from examples.dqn.evaluate import evaluate
+from examples.dqn.interrupt import Interrupt
 from examples.dqn.nstep import NStep
 from examples.dqn.policy import NumpyPolicy
 from examples.dqn.prioritized import PrioritizedReplay
-from examples.dqn.replay import Replay
+from examples.dqn.replay import Replay, Transitions
 from examples.dqn.report import Report, Row
 from examples.dqn.schedules import epsilon_schedule
+
+# What a checkpoint holds of a trainer as it is.
+RESTORED = ("step", "replay", "nstep", "generator", "history", "best")
 
 
 @dataclass
@@ -59,29 +66,83 @@ class Trainer:
         self.replay = make_replay(config, envs.observation_shape)
         self.epsilon = epsilon_schedule(config)
         self.policy = agent.policy()
-        self._best: tuple[float, NumpyPolicy] | None = None
+        self.best: tuple[float, NumpyPolicy] | None = None
         self.history = History()
         self.step = 0
 
-    def run(self) -> History:
-        """Trains for `total_steps` environment steps."""
+    def run(self, interrupt: Interrupt | None = None) -> History:
+        """Trains for `total_steps` environment steps, or until interrupted.
+
+        Raises:
+            RunError: If the environments or the disk fail; what was saved last
+                can be resumed.
+        """
         config = self.config
-        while self.step < config.total_steps:
+        if not self.step:
+            self.save()
+        while self.step < config.total_steps and not (interrupt and interrupt.name):
             before = self.step
+            added = self.replay.added
             self._collect(min(before + config.train_every, config.total_steps))
+            self._check_numbers(self.replay.newest(self.replay.added - added))
             metrics: dict[str, float] = {}
             if self.step >= config.learning_starts:
                 metrics |= self._learn()
             if self.step // config.eval_every > before // config.eval_every:
                 metrics |= self._evaluate()
             self._record(metrics)
+            if self.step // config.checkpoint_every > before // config.checkpoint_every:
+                self.save()
+        self.save()
         return self.history
+
+    def save(self) -> None:
+        """Writes a checkpoint from which `restore` goes on as if never stopped."""
+        state = {
+            "config": self.config,
+            "agent": self.agent.state(),
+            "envs": try_pickle(self.envs),
+            "finished_returns": self.envs.finished_returns,
+            "rows": self.report.rows,
+            **{name: getattr(self, name) for name in RESTORED},
+        }
+        try:
+            write_checkpoint(
+                self.report.folder / "checkpoints",
+                self.step,
+                state,
+                self.config.keep_checkpoints,
+            )
+        except OSError as error:
+            raise RunError(
+                f"the checkpoint of step {self.step} cannot be written ({error})"
+            ) from error
+
+    def restore(self, state: dict[str, Any]) -> bool:
+        """Goes on from a checkpoint.
+
+        Returns:
+            Whether the environments could be put back too. If not, their
+            episodes begin anew.
+        """
+        self.agent.restore(state["agent"])
+        for name in RESTORED:
+            setattr(self, name, state[name])
+        self.policy = self.agent.policy()
+        if state["envs"] is not None:
+            self.envs.close()
+            self.envs = pickle.loads(state["envs"])
+            return True
+        # The environments are new, so no step of theirs waits for more.
+        self.nstep = NStep(self.config.n_step, self.config.gamma, self.config.num_envs)
+        self.envs.finished_returns = state["finished_returns"]
+        return False
 
     def kept_policy(self) -> NumpyPolicy:
         """The policy that the final score is for."""
-        if self.config.keep == "last" or self._best is None:
+        if self.config.keep == "last" or self.best is None:
             return self.policy
-        return self._best[1]
+        return self.best[1]
 
     def _collect(self, end: int) -> None:
         """Plays until step `end`."""
@@ -92,11 +153,26 @@ class Trainer:
             )
             # Several environments may step past the end; the surplus is dropped.
             left = self.config.total_steps - self.step
-            steps = self.envs.step(actions).first(left)
+            try:
+                steps = self.envs.step(actions).first(left)
+            except Exception as error:  # any environment may fail in its own way
+                reason = " ".join(f"{type(error).__name__}: {error}".split())
+                raise RunError(
+                    f"{self.config.env_id} fails at step {self.step} ({reason})"
+                ) from error
             self.replay.add(self.nstep.push(steps))
             self.step += steps.size
             new = self.envs.finished_returns[len(self.history.episodes) :]
             self.history.episodes += [(self.step, value) for value in new]
+
+    def _check_numbers(self, transitions: Transitions) -> None:
+        """Refuses what no agent can learn from, before any of it is learned."""
+        for name, values in transitions._asdict().items():
+            if not np.isfinite(values).all():
+                raise RunError(
+                    f"{self.config.env_id} gives {name.replace('_', ' ')} that are "
+                    f"not finite, at or before step {self.step}"
+                )
 
     def _learn(self) -> dict[str, float]:
         """Runs one block of updates."""
@@ -124,8 +200,8 @@ class Trainer:
             self.policy, config.env_id, config.eval_episodes, self.eval_seed
         )
         mean = float(returns.mean())
-        if self._best is None or mean >= self._best[0]:
-            self._best = mean, self.policy
+        if self.best is None or mean >= self.best[0]:
+            self.best = mean, self.policy
         self.history.evaluations.append((self.step, mean))
         return {"greedy_return": mean}
 
@@ -154,3 +230,11 @@ def make_replay(config: Config, observation_shape: tuple[int, ...]) -> Replay:
         config.priority_correction,
         config.total_steps,
     )
+
+
+def try_pickle(envs: AnyEnvironments) -> bytes | None:
+    """The environments as they are, None if theirs is a kind that cannot be kept."""
+    try:
+        return pickle.dumps(envs)
+    except Exception:  # each kind of environment fails in a way of its own
+        return None

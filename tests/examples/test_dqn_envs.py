@@ -125,7 +125,7 @@ def replay_contents(env_id, mode, n_step, num_envs=1, count=600):
             transitions = nstep.push(type(steps)(*(field[own] for field in steps)))
             replay.add(transitions.first(count - len(replay)))
     envs.close()
-    return [replay.contents() for replay in replays], envs.finished_returns
+    return [replay.newest(len(replay)) for replay in replays], envs.finished_returns
 
 
 @pytest.mark.parametrize("n_step", [1, 3])

@@ -26,7 +26,7 @@ def test_keeps_the_newest_like_a_list(chunks):
         replay.add(numbered(len(everything), chunk))
         everything += range(len(everything), len(everything) + chunk)
         newest = everything[-10:]
-        assert (replay.contents().rewards / 2).tolist() == newest
+        assert (replay.newest(len(replay)).rewards / 2).tolist() == newest
         sample = replay.sample(np.random.default_rng(0), 20, 50).batches
         assert len(replay) == len(newest)
         # A thousand draws out of ten miss none, but for a chance of 1e-45.

@@ -79,7 +79,7 @@ def play(**settings):
     generator = np.random.default_rng(0)
     trainer = Trainer(config, agent, envs, Silent(), generator, 0)
     trainer._collect(200)
-    contents = trainer.replay.contents()
+    contents = trainer.replay.newest(len(trainer.replay))
     for _ in range(3):
         trainer._learn()
     return contents, before, agent.online.get_weights()
