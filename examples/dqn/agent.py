@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from examples.dqn.config import Config
+from examples.dqn.config import Config, RunError
 from examples.dqn.losses import (
     huber,
     quantile_huber,
@@ -63,8 +63,9 @@ class Agent:
             self.online.compile(self.optimizer)
         # XLA fuses the many small operations of an update, but cannot compile
         # the sum over replicas.
+        one_replica = strategy.num_replicas_in_sync == 1
         self._update = tf.function(
-            self._run_updates, jit_compile=strategy.num_replicas_in_sync == 1
+            self._run_updates, jit_compile=config.xla and one_replica
         )
 
     def policy(self) -> NumpyPolicy:
@@ -80,16 +81,24 @@ class Agent:
             batches: Fields of shape `(updates, batch_size, ...)`.
             weights: How much each loss counts, shape `(updates, batch_size)`;
                 None is 1 for each.
+
+        Raises:
+            RunError: If another process of the cluster was lost.
         """
         if weights is None:
             weights = np.ones(batches.rewards.shape, np.float32)
         arrays = tf.nest.map_structure(tf.convert_to_tensor, (batches, weights))
-        return Updates(*(found.numpy() for found in self._update(*arrays)))
+        try:
+            return Updates(*(found.numpy() for found in self._update(*arrays)))
+        except tf.errors.OpError as error:
+            if isinstance(self.strategy, tf.distribute.MultiWorkerMirroredStrategy):
+                raise RunError(_lost(error)) from error
+            raise
 
     @property
     def updates(self) -> int:
         """Gradient steps taken so far."""
-        return int(self.optimizer.iterations.numpy())
+        return int(keras.ops.convert_to_numpy(self.optimizer.iterations))
 
     def clip_history(self, since: int) -> dict[str, np.ndarray]:
         """What the clipper did after the first `since` updates."""
@@ -98,7 +107,7 @@ class Agent:
     def state(self) -> dict[str, list[np.ndarray]]:
         """All that training changes: weights, slots and the clipper's history."""
         return {
-            name: [np.array(variable) for variable in variables]
+            name: [keras.ops.convert_to_numpy(v).copy() for v in variables]
             for name, variables in self._variables().items()
         }
 
@@ -230,3 +239,8 @@ def _rows_of_replica(batch_size: int) -> slice:
     # A static number on every replica, since each is traced on its own.
     start = int(tf.get_static_value(replica.replica_id_in_sync_group) or 0) * rows
     return slice(start, start + rows)
+
+
+def _lost(error: Exception) -> str:
+    reason = " ".join(str(error).split())[:200]
+    return f"another worker was lost, --resume goes on without it ({reason})"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import tyro
 
-from examples.dqn.config import Config, ConfigError
+from examples.dqn.config import OF_THE_MACHINE, Config, ConfigError
 from examples.dqn.configs import tuned_config
 
 
@@ -34,10 +34,11 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> Config:
         if not stop.code:  # --help
             raise
         raise ConfigError(_one_line(complaint.getvalue())) from None
-    if config.resume is not None and config != Config(resume=config.resume):
+    kept = {name: getattr(config, name) for name in ("resume", *OF_THE_MACHINE)}
+    if config.resume is not None and config != Config(**kept):
         raise ConfigError(
-            "resume must be the only flag, since a run keeps its settings. "
-            f"Received: {' '.join(words)}"
+            "resume must have no flags beside it but those of the machine, since a "
+            f"run keeps its settings. Received: {' '.join(words)}"
         )
     return config
 

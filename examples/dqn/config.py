@@ -170,13 +170,23 @@ class Config:
     """Which gradients share one norm and one threshold; None leaves it to the
     rule. Unit is for rules without a history, such as agc."""
 
-    strategy: Literal["auto", "default", "one_device", "mirrored"] = "auto"
+    strategy: Literal[
+        "auto", "default", "one_device", "mirrored", "multi_worker", "tpu"
+    ] = "auto"
     """Where to train: auto takes all GPUs if there are several, else the one
-    GPU, else the CPU; default is tf.distribute's own default."""
+    GPU, else the CPU; default is tf.distribute's own default; multi_worker takes
+    the processes that TF_CONFIG names; tpu the TPU of this machine."""
 
     logical_devices: int = 1
     """CPU devices to split this machine into, so that mirrored can be tried
     without GPUs. At least 1."""
+
+    xla: bool = True
+    """Compile updates with XLA, on one replica; several are never compiled."""
+
+    mixed_precision: bool = False
+    """Compute hidden layers in bfloat16, with weights in float32. It pays on GPUs
+    and TPUs; few CPUs have it."""
 
     threads: int = 1
     """CPU threads within one operation; small networks want 1. At least 1."""
@@ -202,7 +212,8 @@ class Config:
 
     resume: Path | None = None
     """Folder of a run to go on with, from its newest checkpoint, as if it had never
-    stopped. It brings all settings, so no other flag is allowed beside it."""
+    stopped. It brings its settings; beside it only flags of the machine are
+    allowed: strategy, logical-devices, threads and xla."""
 
     run_folder: Path | None = None
     """New or empty folder for metrics.csv, TensorBoard events, the checkpoint
@@ -215,6 +226,7 @@ class Config:
         _check_together(self)
 
 
+OF_THE_MACHINE = ("strategy", "logical_devices", "threads", "xla")
 AT_LEAST_ONE = [
     *("total_steps", "num_envs", "learning_starts", "train_every", "batch_size"),
     *("updates_per_train", "replay_size", "target_period", "logical_devices"),

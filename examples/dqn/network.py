@@ -93,25 +93,37 @@ class _Parts:
     def __init__(self, config: Config):
         self._config = config
         self._seed = config.seed
+        self._dtype = "mixed_bfloat16" if config.mixed_precision else "float32"
 
     def hidden(self, inputs: Any, units: int, name: str, noisy: bool = False) -> Any:
-        values = self.dense(inputs, units, name, noisy)
+        values = self.dense(inputs, units, name, noisy, self._dtype)
         if self._config.layer_norm:
-            norm = keras.layers.LayerNormalization(epsilon=1e-5, name=f"{name}_norm")
-            values = norm(values)
-        return keras.layers.ReLU(name=f"{name}_relu")(values)
+            values = keras.layers.LayerNormalization(
+                epsilon=1e-5, name=f"{name}_norm", dtype=self._dtype
+            )(values)
+        return keras.layers.ReLU(name=f"{name}_relu", dtype=self._dtype)(values)
 
-    def dense(self, inputs: Any, units: int, name: str, noisy: bool = False) -> Any:
+    def dense(
+        self,
+        inputs: Any,
+        units: int,
+        name: str,
+        noisy: bool = False,
+        dtype: str = "float32",
+    ) -> Any:
         seed, self._seed = self._seed, self._seed + 2
         if noisy:
             sigma = self._config.noisy_sigma
-            return NoisyDense(units, sigma, seed=seed, name=name)(inputs)
+            return NoisyDense(units, sigma, seed=seed, name=name, dtype=dtype)(inputs)
         bound = inputs.shape[-1] ** -0.5
         kernel, bias = (
             keras.initializers.RandomUniform(-bound, bound, seed=seed + i)
             for i in range(2)
         )
-        dense = keras.layers.Dense(
-            units, kernel_initializer=kernel, bias_initializer=bias, name=name
-        )
-        return dense(inputs)
+        return keras.layers.Dense(
+            units,
+            kernel_initializer=kernel,
+            bias_initializer=bias,
+            name=name,
+            dtype=dtype,
+        )(inputs)

@@ -63,7 +63,8 @@ class NoisyDense(keras.layers.Layer):
         """Draws the noise that belongs to a number, always the same."""
         for offset, noise in enumerate((self.noise_in, self.noise_out)):
             seed = tf.stack([2 * self.seed + offset, tf.cast(number, tf.int32)])
-            normal = tf.random.stateless_normal(noise.shape, seed)
+            # Named, since XLA would choose another than the rest of TensorFlow.
+            normal = tf.random.stateless_normal(noise.shape, seed, alg="philox")
             noise.assign(ops.sign(normal) * ops.sqrt(ops.abs(normal)))
 
     def get_config(self) -> dict[str, Any]:

@@ -1,7 +1,10 @@
 """From the configuration to a `tf.distribute` strategy."""
 
+import os
+
 import tensorflow as tf
 
+from examples.dqn.cluster import task
 from examples.dqn.config import Config, ConfigError
 
 
@@ -32,16 +35,32 @@ def make_strategy(config: Config) -> tf.distribute.Strategy:
     """The strategy that the configuration names.
 
     Raises:
-        ConfigError: If there are too few devices, or the batch does not divide.
+        ConfigError: If its devices are missing, or the batch does not divide.
     """
+    if config.strategy == "default":
+        return tf.distribute.get_strategy()
+    if config.strategy == "multi_worker":
+        strategy = _multi_worker()
+    elif config.strategy == "tpu":
+        strategy = _tpu()
+    else:
+        strategy = _of_this_machine(config.strategy)
+    replicas = strategy.num_replicas_in_sync
+    if config.batch_size % replicas:
+        raise ConfigError(
+            f"batch_size must divide by the {replicas} replicas. "
+            f"Received: batch_size={config.batch_size}"
+        )
+    return strategy
+
+
+def _of_this_machine(name: str) -> tf.distribute.Strategy:
+    """One device, or all of the best kind."""
     gpus = tf.config.list_logical_devices("GPU")
     cpus = tf.config.list_logical_devices("CPU")
     devices = [device.name for device in gpus or cpus]
-    name = config.strategy
     if name == "auto":
         name = "mirrored" if len(gpus) > 1 else "one_device"
-    if name == "default":
-        return tf.distribute.get_strategy()
     if name == "one_device":
         return tf.distribute.OneDeviceStrategy(devices[0])
     if len(devices) < 2:
@@ -49,9 +68,26 @@ def make_strategy(config: Config) -> tf.distribute.Strategy:
             "strategy='mirrored' must have two or more devices; --logical-devices 2 "
             f"makes them out of the CPU. Received: {', '.join(devices)}"
         )
-    if config.batch_size % len(devices):
-        raise ConfigError(
-            f"batch_size must divide by the {len(devices)} replicas. "
-            f"Received: batch_size={config.batch_size}"
-        )
     return tf.distribute.MirroredStrategy(devices)
+
+
+def _multi_worker() -> tf.distribute.Strategy:
+    if not task():
+        raise ConfigError(
+            "strategy='multi_worker' must have the variable TF_CONFIG, which tells "
+            "each process the addresses of all and which one it is. "
+            f"Received: TF_CONFIG={os.environ.get('TF_CONFIG', '')!r}"
+        )
+    return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+def _tpu() -> tf.distribute.Strategy:
+    try:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver.connect()
+    except Exception as error:  # without a TPU each version fails in another way
+        reason = " ".join(str(error).split())[:200]
+        raise ConfigError(
+            f"strategy='tpu' must have a TPU that TensorFlow can reach ({reason}). "
+            "Received: strategy='tpu'"
+        ) from error
+    return tf.distribute.TPUStrategy(resolver)

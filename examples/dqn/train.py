@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from examples.dqn.checkpoint import read_newest
 from examples.dqn.command_line import parse_arguments
-from examples.dqn.config import Config, ConfigError, RunError
+from examples.dqn.config import OF_THE_MACHINE, Config, ConfigError, RunError
 from examples.dqn.envs import make_env, make_environments
 from examples.dqn.evaluate import evaluate
 from examples.dqn.interrupt import Interrupt
@@ -114,7 +114,14 @@ def _begin(config: Config) -> tuple[Config, Path, dict[str, Any] | None]:
         state, complaints = read_newest(config.resume / "checkpoints")
     for complaint in complaints:
         print(complaint)
-    return state["config"], config.resume, state
+    # Where a run goes on may differ from where it began.
+    machine = {
+        name: getattr(config, name)
+        for name in OF_THE_MACHINE
+        if getattr(config, name) != getattr(Config, name)
+    }
+    config = replace(state["config"], **machine, resume=config.resume)
+    return config, make_run_folder(config), state
 
 
 @contextlib.contextmanager

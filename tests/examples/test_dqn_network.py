@@ -9,6 +9,8 @@ import pytest
 if keras.backend.backend() != "tensorflow":
     pytest.skip("the DQN example runs on TensorFlow", allow_module_level=True)
 
+import tensorflow as tf
+
 from examples.dqn.config import Config
 from examples.dqn.network import Dueling, build_q_network
 from examples.dqn.noisy import NoisyDense
@@ -131,6 +133,15 @@ def test_noise_belongs_to_its_number():
     other.set_weights(layer.get_weights())
     other.resample(7)
     assert np.abs(np.array(other(inputs, training=True)) - seven).max() > 0.01
+
+
+def test_noise_is_the_same_under_xla():
+    layer = noisy_layer()
+    layer.resample(7)
+    eager = np.array(layer.noise_in)
+    layer.resample(8)
+    tf.function(layer.resample, jit_compile=True)(7)
+    np.testing.assert_allclose(layer.noise_in, eager, rtol=1e-6)
 
 
 def test_noise_is_that_of_the_paper():

@@ -291,8 +291,18 @@ def test_environments_that_cannot_be_kept_begin_new_episodes(tmp_path, capsys):
 def test_resume_takes_no_other_flag(tmp_path):
     from examples.dqn.command_line import parse_arguments
 
-    with pytest.raises(ConfigError, match=r"only flag.*Received: --resume .* --seed 3"):
+    with pytest.raises(
+        ConfigError, match=r"no flags beside.*Received: --resume .* --seed 3"
+    ):
         parse_arguments(["--resume", str(tmp_path), "--seed", "3"])
+
+
+def test_resume_may_change_the_machine(tmp_path):
+    from examples.dqn.command_line import parse_arguments
+
+    flags = ["--resume", str(tmp_path), "--threads", "2", "--no-xla"]
+    config = parse_arguments(flags)
+    assert config == Config(resume=tmp_path, threads=2, xla=False)
 
 
 def test_resume_of_what_is_no_run(tmp_path, capsys):

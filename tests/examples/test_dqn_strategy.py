@@ -9,21 +9,26 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import keras
+import numpy as np
 import pytest
+from processes import cluster
 
 if keras.backend.backend() != "tensorflow":
     pytest.skip("the DQN example runs on TensorFlow", allow_module_level=True)
 
 import tensorflow as tf
 
+from examples.dqn.checkpoint import read_newest
 from examples.dqn.config import Config, ConfigError
 from examples.dqn.strategy import make_strategy
+from examples.dqn.train import main
 
 ROOT = Path(__file__).parents[2]
 
 # Logical devices must be made before TensorFlow starts, hence another process.
 COMPARE = """
 import json
+import sys
 import numpy as np
 import tensorflow as tf
 from examples.dqn.agent import Agent
@@ -31,47 +36,133 @@ from examples.dqn.config import Config
 from examples.dqn.replay import Transitions
 from examples.dqn.strategy import configure_devices, make_strategy
 
-def learn(strategy, period, rate):
-    config = Config(strategy=strategy, logical_devices=2, hidden_sizes=(16, 16),
-                    batch_size=8, updates_per_train=5, target_period=period,
-                    target_rate=rate, clipper="norm", clip_norm=0.6)
+REPLICAS = int(sys.argv[1])
+strategies = {}
+normal = lambda *shape: generator.normal(size=(5, 8, *shape)).astype("float32")
+
+def learn(strategy, **settings):
+    global generator
+    config = Config(strategy=strategy, logical_devices=REPLICAS, hidden_sizes=(16, 16),
+                    batch_size=8, updates_per_train=5, clipper="norm",
+                    **settings)
     configure_devices(config)
-    strategy = make_strategy(config)
+    if strategy not in strategies:
+        # Several objects of one kind in a process would mix up their collectives.
+        strategies[strategy] = make_strategy(config)
+    strategy = strategies[strategy]
     agent = Agent((4,), 2, config, strategy)
     generator = np.random.default_rng(0)
-    normal = lambda *shape: generator.normal(size=(5, 8, *shape)).astype("float32")
     for _ in range(2):
         batches = Transitions(
             normal(4), generator.integers(2, size=(5, 8)).astype("int32"), normal(),
             generator.choice([0, 0.99], size=(5, 8)).astype("float32"), normal(4))
-        found = agent.update(batches)
+        found = agent.update(batches, np.abs(normal()))
     flat = [np.concatenate([w.ravel() for w in net.get_weights()])
             for net in (agent.online, agent.target)]
     clips = agent.clip_history(since=0)
     return strategy.num_replicas_in_sync, *found, *flat, clips["norm"], clips["clipped"]
 
-def gap(period, rate):
-    one, two = learn("one_device", period, rate), learn("mirrored", period, rate)
-    assert (one[0], two[0]) == (1, 2)
-    assert 0 < two[-1].mean() < 1, "some updates must be clipped, some not"
-    return [float(np.abs(a - b).max()) for a, b in zip(one[1:], two[1:])]
+def gap(**settings):
+    one, all = learn("one_device", **settings), learn("mirrored", **settings)
+    assert (one[0], all[0]) == (1, REPLICAS)
+    assert 0 < all[-1].mean() < 1, "some updates must be clipped, some not"
+    return [float(np.abs(a - b).max()) for a, b in zip(one[1:], all[1:])]
 
-print(json.dumps([gap(5, 1.0), gap(1, 0.1)]))
+print(json.dumps([
+    gap(target_period=5, clip_norm=0.27),
+    gap(target_period=1, target_rate=0.1, clip_norm=0.83, dueling=True,
+        distributional=True, quantiles=5, noisy=True),
+]))
 """
 
 
-def test_mirrored_equals_one_device():
+@pytest.mark.parametrize("replicas", [2, 4])
+def test_mirrored_equals_one_device(replicas):
     done = subprocess.run(
-        [sys.executable, "-c", COMPARE], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-c", COMPARE, str(replicas)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     for gaps in json.loads(done.stdout.splitlines()[-1]):
         assert max(gaps) < 1e-5, gaps
 
 
+SMALL = dict(
+    total_steps=1024,
+    learning_starts=512,
+    train_every=128,
+    updates_per_train=8,
+    target_period=8,
+    hidden_sizes=(16, 16),
+    eval_every=512,
+    eval_episodes=2,
+    final_episodes=3,
+    checkpoint_every=128,
+)
+
+
+def flags_of(settings):
+    words = []
+    for name, value in settings.items():
+        values = value if isinstance(value, tuple) else (value,)
+        words += [f"--{name.replace('_', '-')}", *map(str, values)]
+    return words
+
+
+def run_workers(folder, run_folder, dies_at=("never", "never")):
+    addresses = [f"127.0.0.1:{port}" for port in cluster.free_ports(2)]
+    tasks = [{"type": "worker", "index": index} for index in range(2)]
+    environments = [
+        {"TF_CONFIG": json.dumps({"cluster": {"worker": addresses}, "task": task})}
+        for task in tasks
+    ]
+    flags = ["--strategy", "multi_worker", "--run-folder", run_folder]
+    commands = [["dqn_worker.py", step, *flags, *flags_of(SMALL)] for step in dies_at]
+    return cluster.run(commands, environments, folder, timeout=240)
+
+
+def state_of(folder):
+    state, _ = read_newest(folder / "checkpoints")
+    return state
+
+
+def test_two_workers_equal_one_process(tmp_path):
+    for ended in run_workers(tmp_path, tmp_path / "two"):
+        assert ended.code == 0, ended.output
+        assert "mean return" in ended.output
+    one = main(Config(**SMALL, run_folder=tmp_path / "one"))
+    states = [state_of(tmp_path / name) for name in ("one", "two")]
+    assert states[0]["step"] == states[1]["step"] == 1024
+    for part in ("online", "target"):
+        for a, b in zip(*(state["agent"][part] for state in states)):
+            np.testing.assert_allclose(a, b, atol=1e-4)
+    assert one.updates == 8 * 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", [0, 1])
+def test_a_lost_worker_ends_the_run_and_one_goes_on(victim, tmp_path):
+    dies_at = ["never", "never"]
+    dies_at[victim] = "768"
+    ended = run_workers(tmp_path, tmp_path / "run", dies_at)
+    survivor = ended[1 - victim]
+    assert survivor.code == 1, survivor.output
+    assert "another worker was lost" in survivor.output
+    assert state_of(tmp_path / "run")["step"] >= 640
+    result = main(Config(resume=tmp_path / "run", strategy="one_device"))
+    assert result.updates == 8 * 5
+
+
+def pretended(name, devices):
+    count = len(devices) if isinstance(devices, list) else 1
+    return SimpleNamespace(chosen=(name, devices), num_replicas_in_sync=count)
+
+
 @pytest.fixture
 def machine(monkeypatch):
-    """Pretends to have devices; strategies become (name, devices) pairs."""
+    """Pretends to have devices; strategies tell what was chosen."""
 
     def pretend(**counts):
         def devices(kind):
@@ -80,7 +171,7 @@ def machine(monkeypatch):
 
         monkeypatch.setattr(tf.config, "list_logical_devices", devices)
         for name in ("MirroredStrategy", "OneDeviceStrategy"):
-            fake = partial(lambda name, devices: (name, devices), name)
+            fake = partial(pretended, name)
             monkeypatch.setattr(tf.distribute, name, fake)
 
     return pretend
@@ -99,7 +190,7 @@ def machine(monkeypatch):
 )
 def test_choice_of_devices(machine, name, counts, answer):
     machine(**counts)
-    assert make_strategy(Config(strategy=name)) == answer
+    assert make_strategy(Config(strategy=name)).chosen == answer
 
 
 def test_default_strategy():
@@ -117,6 +208,16 @@ def test_batch_must_divide(machine):
     machine(CPU=3)
     with pytest.raises(ConfigError, match=r"3 replicas. Received: batch_size=64"):
         make_strategy(Config(strategy="mirrored"))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("multi_worker", "TF_CONFIG"), ("tpu", "a TPU that TensorFlow can reach")],
+)
+def test_strategy_that_is_not_here(name, words, monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    with pytest.raises(ConfigError, match=rf"strategy='{name}' must have .*{words}"):
+        make_strategy(Config(strategy=name))
 
 
 def test_command_tells_a_missing_device_in_one_line(tmp_path):

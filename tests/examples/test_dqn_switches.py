@@ -53,6 +53,7 @@ SWITCHES = [
     ({"dueling": True}, {NETWORK, RULE}),
     ({"layer_norm": True}, {NETWORK, RULE}),
     ({"noisy": True}, {NETWORK, RULE}),
+    ({"mixed_precision": True}, {RULE}),
     ({"distributional": True}, {NETWORK, RULE}),
 ]
 
@@ -126,6 +127,7 @@ def test_every_switch_of_the_learning_rule_is_tried_here():
         "learning_starts",
         *("train_every", "updates_per_train", "batch_size", "replay_size"),
         *("strategy", "logical_devices", "threads", "eval_every", "eval_episodes"),
+        *("xla", "checkpoint_every", "keep_checkpoints", "resume"),
         *("keep", "final_episodes", "run_folder", "hidden_sizes"),
         # Tested in `test_dqn_schedules.py` and `test_dqn_agent.py`.
         *("epsilon_schedule", "epsilon_start", "epsilon_end", "epsilon_fraction"),
