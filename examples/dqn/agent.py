@@ -16,7 +16,7 @@ from examples.dqn.losses import (
     value_of,
 )
 from examples.dqn.network import build_q_network
-from examples.dqn.noisy import NoisyDense
+from examples.dqn.noisy import NoisyDense, draw_noise
 from examples.dqn.optimizer import clip_history, make_optimizer
 from examples.dqn.policy import NumpyPolicy
 from examples.dqn.replay import Transitions
@@ -61,6 +61,12 @@ class Agent:
             self.optimizer.build(self.online.trainable_variables)
             # Only so that the optimizer is saved with the network.
             self.online.compile(self.optimizer)
+        self._noisy = [
+            layer
+            for network in (self.online, self.target)
+            for layer in network.layers
+            if isinstance(layer, NoisyDense)
+        ]
         # XLA fuses the many small operations of an update, but cannot compile
         # the sum over replicas.
         one_replica = strategy.num_replicas_in_sync == 1
@@ -87,7 +93,8 @@ class Agent:
         """
         if weights is None:
             weights = np.ones(batches.rewards.shape, np.float32)
-        arrays = tf.nest.map_structure(tf.convert_to_tensor, (batches, weights))
+        noise = self._draw_noise(len(weights))
+        arrays = tf.nest.map_structure(tf.convert_to_tensor, (batches, weights, noise))
         try:
             return Updates(*(found.numpy() for found in self._update(*arrays)))
         except tf.errors.OpError as error:
@@ -137,7 +144,9 @@ class Agent:
         self.online.save(folder / "online.keras")
         self.target.save_weights(folder / "target.weights.h5")
 
-    def _run_updates(self, batches: Transitions, weights: Tensor) -> Updates:
+    def _run_updates(
+        self, batches: Transitions, weights: Tensor, noise: Tensor
+    ) -> Updates:
         # Cross-replica context: the loop is out here and `strategy.run` inside
         # it, since replicas cannot meet inside a loop of their own.
         updates = batches.rewards.shape[0]
@@ -150,7 +159,7 @@ class Agent:
             all_q_next = _merge_axes(self.target, batches.next_observations)
         losses, errors = (tf.TensorArray(tf.float32, size=updates) for _ in range(2))
         for index in tf.range(updates):
-            self._resample_noise()
+            self._set_noise(noise[index])
             batch, weight = tf.nest.map_structure(
                 lambda field: field[index],  # noqa: B023
                 (batches, weights),
@@ -202,14 +211,28 @@ class Agent:
         errors = targets - values
         return squared(errors) if self.config.loss == "mse" else huber(errors, delta)
 
-    def _resample_noise(self) -> None:
-        """Draws the noise of the next update, where layers have any."""
-        number = self.optimizer.iterations.value
-        # The networks have the same seeds; their noise must differ.
-        for network, offset in ((self.online, 0), (self.target, 1)):
-            for layer in network.layers:
-                if isinstance(layer, NoisyDense):
-                    layer.resample(2 * number + offset)
+    def _draw_noise(self, updates: int) -> np.ndarray:
+        """The noise of the next updates, shape `(updates, numbers)`.
+
+        It depends on the seed and the number of each update alone, so that a run
+        goes on with the right one. NumPy draws it because TensorFlow draws other
+        numbers with XLA than without.
+        """
+        size = sum(layer.noise_size for layer in self._noisy)
+        if not size:
+            return np.zeros((updates, 0), np.float32)
+        numbers = range(self.updates, self.updates + updates)
+        seeds = ([self.config.seed, number] for number in numbers)
+        return np.stack(
+            [draw_noise(np.random.default_rng(seed), size) for seed in seeds]
+        )
+
+    def _set_noise(self, noise: Tensor) -> None:
+        """Gives each noisy layer of both networks its share."""
+        start = 0
+        for layer in self._noisy:
+            layer.set_noise(noise[start : start + layer.noise_size])
+            start += layer.noise_size
 
     def _move_target(self) -> None:
         """Moves the target towards the online network, if its time has come."""

@@ -3,23 +3,28 @@
 from typing import Any
 
 import keras
-import tensorflow as tf
-from keras import ops
+import numpy as np
+
+
+def draw_noise(generator: np.random.Generator, size: int) -> np.ndarray:
+    """`sign(x) * sqrt(|x|)` of as many standard normal numbers x."""
+    normal = generator.standard_normal(size, np.float32)
+    return np.sign(normal) * np.sqrt(np.abs(normal))
 
 
 @keras.saving.register_keras_serializable("dqn")
 class NoisyDense(keras.layers.Layer):
     """`inputs @ (kernel + kernel_sigma * noise) + bias + bias_sigma * noise`.
 
-    The noise of the kernel is an outer product of two vectors, which are drawn
-    by `resample` and by nothing else. Only calls with `training=True` have it:
-    without, the layer is the dense layer of its mean weights.
+    The noise of the kernel is an outer product of two vectors, which `set_noise`
+    alone changes. Only calls with `training=True` have it: without, the layer is
+    the dense layer of its mean weights.
 
     Args:
         units: Outputs. At least 1.
         sigma: Initial size of the noise, before division by the square root of
             the number of inputs. At least 0.
-        seed: Seed of the initial weights and of the noise.
+        seed: Seed of the initial weights.
 
     References:
         Fortunato et al., Noisy Networks for Exploration, 2018.
@@ -59,13 +64,16 @@ class NoisyDense(keras.layers.Layer):
         noise = ((inputs * self.noise_in) @ self.kernel_sigma) * self.noise_out
         return values + noise + self.bias_sigma * self.noise_out
 
-    def resample(self, number: Any) -> None:
-        """Draws the noise that belongs to a number, always the same."""
-        for offset, noise in enumerate((self.noise_in, self.noise_out)):
-            seed = tf.stack([2 * self.seed + offset, tf.cast(number, tf.int32)])
-            # Named, since XLA would choose another than the rest of TensorFlow.
-            normal = tf.random.stateless_normal(noise.shape, seed, alg="philox")
-            noise.assign(ops.sign(normal) * ops.sqrt(ops.abs(normal)))
+    @property
+    def noise_size(self) -> int:
+        """How many numbers `set_noise` takes."""
+        return self.noise_in.shape[0] + self.noise_out.shape[0]
+
+    def set_noise(self, noise: Any) -> None:
+        """Takes the noise of inputs and outputs, end to end in one vector."""
+        inputs = self.noise_in.shape[0]
+        self.noise_in.assign(noise[:inputs])
+        self.noise_out.assign(noise[inputs:])
 
     def get_config(self) -> dict[str, Any]:
         """Returns what the layer is made from."""

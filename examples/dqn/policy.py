@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from examples.dqn.noisy import draw_noise
+
 
 class Dense(NamedTuple):
     """A dense layer, with what may come between it and the next one."""
@@ -24,8 +26,7 @@ class Dense(NamedTuple):
         """The layer that one draw of its noise makes of it."""
         if self.sigmas is None:
             return self
-        normals = (generator.standard_normal(n, np.float32) for n in self.kernel.shape)
-        before, after = (np.sign(x) * np.sqrt(np.abs(x)) for x in normals)
+        before, after = (draw_noise(generator, size) for size in self.kernel.shape)
         kernel = self.kernel + self.sigmas[0] * np.outer(before, after)
         return self._replace(kernel=kernel, bias=self.bias + self.sigmas[1] * after)
 

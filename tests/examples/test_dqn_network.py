@@ -9,11 +9,9 @@ import pytest
 if keras.backend.backend() != "tensorflow":
     pytest.skip("the DQN example runs on TensorFlow", allow_module_level=True)
 
-import tensorflow as tf
-
 from examples.dqn.config import Config
 from examples.dqn.network import Dueling, build_q_network
-from examples.dqn.noisy import NoisyDense
+from examples.dqn.noisy import NoisyDense, draw_noise
 from examples.dqn.policy import NumpyPolicy
 
 OBSERVATIONS = np.random.default_rng(0).normal(size=(32, 4)).astype(np.float32)
@@ -121,42 +119,27 @@ def test_noise_known_answer():
     )
 
 
-def test_noise_belongs_to_its_number():
-    layer, inputs = noisy_layer(), OBSERVATIONS[:, :3]
-    layer.resample(7)
-    seven = np.array(layer(inputs, training=True))
-    layer.resample(8)
-    assert np.abs(np.array(layer(inputs, training=True)) - seven).max() > 0.01
-    layer.resample(7)
-    np.testing.assert_array_equal(layer(inputs, training=True), seven)
-    other = noisy_layer(seed=4)
-    other.set_weights(layer.get_weights())
-    other.resample(7)
-    assert np.abs(np.array(other(inputs, training=True)) - seven).max() > 0.01
-
-
-def test_noise_is_the_same_under_xla():
-    layer = noisy_layer()
-    layer.resample(7)
-    eager = np.array(layer.noise_in)
-    layer.resample(8)
-    tf.function(layer.resample, jit_compile=True)(7)
-    np.testing.assert_allclose(layer.noise_in, eager, rtol=1e-6)
-
-
 def test_noise_is_that_of_the_paper():
     layer = NoisyDense(1000, 0.5)
     layer.build((None, 1000))
     np.testing.assert_allclose(layer.kernel_sigma, 0.5 / 1000**0.5)
-    layer.resample(0)
+    noise = draw_noise(np.random.default_rng(0), 2000)
     # sign(x) sqrt(|x|) of a normal x: the square has the mean of |x|.
-    for noise in (layer.noise_in, layer.noise_out):
-        assert np.square(noise).mean() == pytest.approx((2 / np.pi) ** 0.5, rel=0.1)
+    assert np.square(noise).mean() == pytest.approx((2 / np.pi) ** 0.5, rel=0.1)
+    assert abs(np.sign(noise).mean()) < 0.1
+
+
+def test_noise_of_inputs_comes_before_that_of_outputs():
+    layer = noisy_layer()
+    assert layer.noise_size == 5
+    layer.set_noise(np.arange(5.0, dtype=np.float32))
+    np.testing.assert_array_equal(layer.noise_in, [0, 1, 2])
+    np.testing.assert_array_equal(layer.noise_out, [3, 4])
 
 
 def test_without_noise_sizes_a_noisy_layer_is_dense():
     layer = noisy_layer(sigma=0.0)
-    layer.resample(1)
+    layer.set_noise(np.ones(5, np.float32))
     inputs = OBSERVATIONS[:, :3]
     np.testing.assert_allclose(layer(inputs, training=True), layer(inputs))
 
@@ -179,8 +162,8 @@ def test_noise_of_the_policy_is_that_of_the_network():
     from_network, from_policy = [], []
     generator = np.random.default_rng(6)
     dense = NumpyPolicy(network)._torso[1]
-    for number in range(2000):
-        layer.resample(number)
+    for _ in range(2000):
+        layer.set_noise(draw_noise(generator, layer.noise_size))
         from_network.append(np.array(layer(inputs, training=True))[0])
         from_policy.append(dense.with_noise(generator)(inputs)[0])
     np.testing.assert_allclose(
