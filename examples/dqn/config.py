@@ -194,6 +194,9 @@ class Config:
     final_episodes: int = 100
     """Greedy episodes behind the final score. At least 1."""
 
+    video: bool = False
+    """Record one greedy episode of the policy kept as policy.gif, off-screen."""
+
     checkpoint_every: int = 10_000
     """Environment steps between two checkpoints. At least 1."""
 
