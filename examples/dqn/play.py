@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import gymnasium
 import numpy as np
@@ -15,6 +16,7 @@ from examples.dqn.config import Config, ConfigError
 from examples.dqn.envs import make_env
 from examples.dqn.play_episode import play_episode
 from examples.dqn.policy import NumpyPolicy
+from examples.dqn.quiet import silent_libraries
 from examples.dqn.run_folder import read_config
 from examples.dqn.video import check_video, record_episode
 
@@ -27,7 +29,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 class Play:
     """Play the policy that a run has kept, without exploration."""
 
-    run: tyro.conf.Positional[Path]
+    run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
     """Folder of the run."""
 
     episodes: int = 10
@@ -69,8 +71,8 @@ def main(settings: Play, tell: Callable[[str], None] = print) -> np.ndarray:
     config = read_config(settings.run)
     if settings.video:
         check_video(config.env_id)
-    env = _make_env(config, settings.render)
     policy = load_policy(settings.run)
+    env = _make_env(config, settings.render)
     returns = []
     for index in range(settings.episodes):
         seed = settings.seed + index
@@ -100,13 +102,13 @@ def load_policy(folder: Path) -> NumpyPolicy:
             f"Received: {folder}"
         )
     # Imported here so that bad arguments do not wait for TensorFlow.
-    import keras
+    with silent_libraries():
+        import keras
 
-    # The layers of ours that a saved network may have.
-    from examples.dqn import network, noisy  # noqa: F401
-
+        # The layers of ours that a saved network may have.
+        from examples.dqn import network, noisy  # noqa: F401
     try:
-        return NumpyPolicy(keras.models.load_model(path))
+        return NumpyPolicy(keras.models.load_model(path, compile=False))
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(
@@ -117,9 +119,18 @@ def load_policy(folder: Path) -> NumpyPolicy:
 def _make_env(config: Config, shown: bool) -> gymnasium.Env:
     if not shown:
         return make_env(config.env_id)
+    # Else SDL may load a graphics driver whose LLVM and TensorFlow's crash together.
+    os.environ.setdefault("SDL_FRAMEBUFFER_ACCELERATION", "0")
+    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     try:
-        env = make_env(config.env_id, render_mode="human")
-        env.reset()  # Opens the window, where that is possible.
+        with silent_libraries():
+            env = make_env(config.env_id, render_mode="human")
+            env.reset()  # Opens the window, where that is possible.
+        pygame = sys.modules.get("pygame")
+        # What SDL falls back on where there is no display.
+        window = pygame and pygame.display.get_init() and pygame.display.get_driver()
+        if window == "offscreen":
+            raise RuntimeError("there is no display")
     except Exception as error:  # each environment fails in a way of its own
         reason = " ".join(str(error).split())
         raise ConfigError(

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import tyro
@@ -21,6 +21,11 @@ from examples.dqn.run_folder import read_config
 
 # Okabe and Ito's, which stay apart for colour-blind eyes.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#222222"]
+# Runs of one curve may differ in the seed, and in what changes nothing they learn.
+ALIKE: dict[str, Any] = {
+    name: getattr(Config, name)
+    for name in ("seed", "video", "checkpoint_every", "keep_checkpoints")
+}
 # What the axis says, with the unit if there is one.
 METRICS = {
     "greedy_return": "greedy return",
@@ -43,7 +48,9 @@ class Plot:
     mean over the seeds, with a 95 % bootstrap band.
     """
 
-    runs: tyro.conf.Positional[tuple[Path, ...]]
+    runs: Annotated[
+        tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN...")
+    ]
     """Folders of runs, or folders of several runs as --seeds makes them."""
 
     metric: str = "greedy_return"
@@ -87,13 +94,14 @@ def compare_runs(path: Path, folders: Sequence[Path], metric: str) -> list[Curve
     """
     groups: dict[Config, list[Path]] = {}
     for folder in _run_folders(folders):
-        groups.setdefault(replace(read_config(folder), seed=0), []).append(folder)
+        group = replace(read_config(folder), **ALIKE)
+        groups.setdefault(group, []).append(folder)
     labels = label_groups(list(groups))
     curves = []
     for label, members in zip(labels, groups.values()):
         steps, values = align([read_metric(run, metric) for run in members])
-        seeds = f"{len(members)} seeds" if len(members) > 1 else "1 run"
-        curves.append(Curve(f"{label} ({seeds})", steps, values))
+        runs = f"{len(members)} runs" if len(members) > 1 else "1 run"
+        curves.append(Curve(f"{label} ({runs})", steps, values))
     _draw(path, curves, METRICS[metric])
     return curves
 
@@ -103,9 +111,8 @@ def _run_folders(folders: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for folder in folders:
         inside = sorted(path.parent for path in folder.glob("*/config.json"))
-        found += (
-            inside if inside and not (folder / "config.json").exists() else [folder]
-        )
+        is_run = (folder / "config.json").exists()
+        found += [folder] if is_run or not inside else inside
     if not found:
         raise ConfigError("runs must name one or more folders. Received: none")
     return list(dict.fromkeys(found))
@@ -181,7 +188,7 @@ def _draw(path: Path, curves: Sequence[Curve], ylabel: str) -> None:
         draw_seeds(axes, curve.steps, curve.values, colour, label)
     dress_axes(axes, ylabel)
     several = any(len(curve.values) > 1 for curve in curves)
-    note = ": interquartile mean, 95 % bootstrap band and each seed" if several else ""
+    note = ": interquartile mean, 95 % bootstrap band and each run" if several else ""
     title = f"{ylabel[0].upper()}{ylabel[1:]}{note}"
     axes.set_title(title, loc="left", fontsize=11)
     # Below, because a curve may pass through any corner.
@@ -202,7 +209,8 @@ def main(settings: Plot) -> None:
         settings.output, settings.runs, settings.metric
     ):
         last = values[:, -1]
-        print(f"{label}: {last.mean():.4g} at step {steps[-1]:,.0f}, mean")
+        mean = " on average" if len(last) > 1 else ""
+        print(f"{label}: {last.mean():.4g} at step {steps[-1]:,.0f}{mean}")
     print(settings.output)
 
 

@@ -60,6 +60,8 @@ def read_config(folder: Path) -> Config:
     path = folder / "config.json"
     try:
         settings = json.loads(path.read_text())
+        if not isinstance(settings, dict):
+            raise TypeError("it has no names")
         known = {field.name for field in fields(Config)} - _PLACES
         # A run of an older version has the defaults of what it did not know.
         return Config(**{name: _tuples(settings[name]) for name in known & {*settings}})

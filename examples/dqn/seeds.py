@@ -37,7 +37,8 @@ def parse_seeds(text: str) -> list[int]:
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
         if first > last or last - first >= 10_000:
             raise ConfigError(
-                "seeds must be like 0..9, which is from 0 to 9, like 0,3,5 or like 7. "
+                "seeds must be like 0..9, which is from 0 to 9, like 0,3,5 or like 7, "
+                "and at most 10,000. "
                 f"Received: seeds={text!r}"
             )
         seeds += range(first, last + 1)
@@ -92,14 +93,18 @@ def train_seeds(
         # Only those that a second signal leaves behind.
         for run in running:
             run.kill()
-    results = [run.result for run in ended if run.result]
-    _summarize(folder, results, interrupt.name)
+    if interrupt.name:
+        print(f"{interrupt.name}: stopped")
+    ended.sort(key=lambda run: run.seed)
+    whole = [run for run in ended if run.result]
+    if whole:
+        _summarize(folder, whole)
     failed = [str(run.seed) for run in ended if run.failed]
     if failed:
         raise RunError(
-            f"{len(failed)} of {len(seeds)} seeds failed: {' '.join(failed)}"
+            f"{len(failed)} of {len(seeds)} seeds failed: {', '.join(failed)}"
         )
-    return results
+    return [run.result for run in ended if run.result]
 
 
 class Seed:
@@ -172,10 +177,8 @@ class Seed:
                 f"{self.result['seconds']:.0f} s"
             )
         if not self._interrupted:
-            said = self.log.read_text(errors="replace").split("\n")
-            reason = next(
-                (text for text in reversed(said) if text.strip()), "no output"
-            )
+            said = self.log.read_text(errors="replace").strip() or "no output"
+            reason = said.splitlines()[-1].removeprefix("error: ")
             return f"seed {self.seed}: failed ({reason.strip()}), see {self.log}"
         if any(self.folder.glob("checkpoints/*.ckpt")):
             return f"seed {self.seed}: stopped and saved, --resume {self.folder}"
@@ -210,27 +213,23 @@ class _Line:
         print(f"\r\x1b[K{text}" if self._terminal else text, flush=True)
 
 
-def _summarize(
-    folder: Path, results: Sequence[dict[str, Any]], stopped: str | None
-) -> None:
-    """Tells mean and spread, and draws the seeds."""
-    if stopped:
-        print(f"{stopped}: stopped")
-    if not results:
-        return
-    scores = np.array([result["score"] for result in results])
-    last = np.array([result["last_score"] for result in results])
+def _summarize(folder: Path, seeds: Sequence[Seed]) -> None:
+    """Tells mean and spread of seeds that went to their end, and draws them."""
+    # Imported here so that bad arguments do not wait for Matplotlib.
+    from examples.dqn.plot import compare_runs
+
+    scores, last = (
+        np.array([run.result[name] for run in seeds if run.result])
+        for name in ("score", "last_score")
+    )
     spread = f", standard deviation {scores.std(ddof=1):.1f}" if len(scores) > 1 else ""
     print(
         f"mean of {len(scores)} seeds {scores.mean():.1f}{spread}, min "
         f"{scores.min():.1f}, max {scores.max():.1f}; last weights {last.mean():.1f}"
     )
-    # Imported here so that bad arguments do not wait for Matplotlib.
-    from examples.dqn.plot import compare_runs
-
-    whole = [path.parent for path in sorted(folder.glob("seed-*/result.json"))]
+    path = folder / "comparison.png"
     try:
-        compare_runs(folder / "comparison.png", whole, "greedy_return")
-    except ConfigError:  # too few steps for a greedy evaluation
-        compare_runs(folder / "comparison.png", whole, "epsilon")
-    print(folder / "comparison.png")
+        compare_runs(path, [run.folder for run in seeds], "greedy_return")
+        print(path)
+    except ConfigError as error:  # too few steps for a greedy evaluation
+        print(f"no {path.name}: {error}")

@@ -1,11 +1,9 @@
 """Trains a DQN: `python -m examples.dqn.train --help`."""
 
-import contextlib
 import json
 import os
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from examples.dqn.config import Config
 from examples.dqn.envs import make_env, make_environments
 from examples.dqn.evaluate import evaluate
 from examples.dqn.interrupt import Interrupt
+from examples.dqn.quiet import silent_libraries
 from examples.dqn.run_folder import make_run_folder, write_config
 from examples.dqn.seeds import parse_seeds, train_seeds
 from examples.dqn.video import check_video, record_episode
@@ -59,7 +58,7 @@ def main(config: Config) -> Result:
     solved_at = _solved_at(config.env_id)
 
     # Imported here so that --help and bad arguments do not wait for TensorFlow.
-    with _silent_libraries():
+    with silent_libraries():
         from examples.dqn.agent import Agent
         from examples.dqn.report import Report
         from examples.dqn.run_plot import plot_run
@@ -119,7 +118,7 @@ def _begin(config: Config) -> tuple[Config, Path, dict[str, Any] | None]:
         folder = make_run_folder(config)
         write_config(folder, config)
         return config, folder, None
-    with _silent_libraries():
+    with silent_libraries():
         state, complaints = read_newest(config.resume / "checkpoints")
     for complaint in complaints:
         print(complaint)
@@ -149,20 +148,6 @@ def check_environment(config: Config) -> None:
     make_env(config.env_id).close()
     if config.video:
         check_video(config.env_id)
-
-
-@contextlib.contextmanager
-def _silent_libraries() -> Iterator[None]:
-    """Hides what TensorFlow prints while it starts, whatever its log level."""
-    sys.stderr.flush()
-    stderr = os.dup(2)
-    with Path(os.devnull).open("w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
 
 
 def _solved_at(env_id: str) -> float | None:
