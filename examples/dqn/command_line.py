@@ -20,8 +20,9 @@ Settings = TypeVar("Settings")
 class Command:
     """Train a DQN with adaptive gradient clipping.
 
-    Without any flag it trains CartPole-v1 in about half a minute. Each run leaves
-    a folder with its metrics, pictures and policy; docs/dqn.md explains them.
+    Without any flag it trains on CartPole-v1, for a minute or less. Each run leaves
+    a folder under runs/ with its metrics, pictures and policy; docs/dqn.md explains
+    them. Start with --env-id, --seed and --total-steps; the rest can stay as it is.
     """
 
     seeds: str | None = None
