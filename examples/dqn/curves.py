@@ -32,7 +32,12 @@ def bootstrap_band(values: np.ndarray, draws: int = 2000) -> np.ndarray:
 
 
 def draw_seeds(
-    axes: Axes, steps: np.ndarray, values: np.ndarray, colour: str, label: str = ""
+    axes: Axes,
+    steps: np.ndarray,
+    values: np.ndarray,
+    colour: str,
+    label: str = "",
+    each: bool = True,
 ) -> None:
     """Draws each seed thinly, their band, and their mean on top.
 
@@ -42,9 +47,10 @@ def draw_seeds(
         values: One row per seed, shape `(seeds, columns)`. One seed is only a line.
         colour: Of everything drawn.
         label: Name of the mean in the legend.
+        each: Whether the seeds themselves are drawn.
     """
     if len(values) > 1:
-        for row in values:
+        for row in values if each else ():
             axes.plot(steps, row, color=colour, alpha=0.18, linewidth=0.8)
         low, high = bootstrap_band(values)
         axes.fill_between(steps, low, high, color=colour, alpha=0.25, linewidth=0)

@@ -102,7 +102,8 @@ def compare_runs(path: Path, folders: Sequence[Path], metric: str) -> list[Curve
         steps, values = align([read_metric(run, metric) for run in members])
         runs = f"{len(members)} runs" if len(members) > 1 else "1 run"
         curves.append(Curve(f"{label} ({runs})", steps, values))
-    _draw(path, curves, METRICS[metric])
+    environments = sorted({config.env_id for config in groups})
+    _draw(path, curves, METRICS[metric], ", ".join(environments))
     return curves
 
 
@@ -179,17 +180,20 @@ def align(runs: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     return steps, np.stack([np.interp(steps, *run) for run in runs])
 
 
-def _draw(path: Path, curves: Sequence[Curve], ylabel: str) -> None:
-    figure = Figure(figsize=(9, 5.5), dpi=130, layout="constrained")
+def _draw(path: Path, curves: Sequence[Curve], ylabel: str, environments: str) -> None:
+    labels = [textwrap.fill(curve.label, 120) for curve in curves]
+    lines = sum(label.count("\n") + 1 for label in labels)
+    # The legend must not take its room from the curves.
+    figure = Figure(figsize=(9, 5 + 0.2 * lines), dpi=130, layout="constrained")
     axes = figure.subplots()
-    for index, curve in enumerate(curves):
+    alone = len(curves) == 1
+    for index, (curve, label) in enumerate(zip(curves, labels)):
         colour = COLOURS[index % len(COLOURS)]
-        label = textwrap.fill(curve.label, 90)
-        draw_seeds(axes, curve.steps, curve.values, colour, label)
+        draw_seeds(axes, curve.steps, curve.values, colour, label, each=alone)
     dress_axes(axes, ylabel)
-    several = any(len(curve.values) > 1 for curve in curves)
-    note = ": interquartile mean, 95 % bootstrap band and each run" if several else ""
-    title = f"{ylabel[0].upper()}{ylabel[1:]}{note}"
+    title = f"{environments}: {ylabel}"
+    if any(len(curve.values) > 1 for curve in curves):
+        title += ", interquartile mean and 95 % bootstrap band"
     axes.set_title(title, loc="left", fontsize=11)
     # Below, because a curve may pass through any corner.
     figure.legend(loc="outside lower left", frameon=False, fontsize=9)

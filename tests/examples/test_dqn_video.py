@@ -2,9 +2,12 @@
 
 import sys
 
+import keras
 import numpy as np
 import pytest
 
+if keras.backend.backend() != "tensorflow":
+    pytest.skip("the DQN example runs on TensorFlow", allow_module_level=True)
 pytest.importorskip("gymnasium")
 pytest.importorskip("pygame")
 pytest.importorskip("PIL")
