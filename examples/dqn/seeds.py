@@ -71,19 +71,22 @@ def train_seeds(
     jobs = jobs or os.cpu_count() or 1
     running: list[Seed] = []
     ended: list[Seed] = []
+    stopping = False
     line = _Line()
     try:
         with Interrupt() as interrupt:
             while running or waiting:
-                if interrupt.name:
+                if interrupt.name and not stopping:
+                    line.tell(f"{interrupt.name}: the seeds save and end")
+                    stopping = True
                     waiting.clear()
+                    for run in running:
+                        run.interrupt()
                 while waiting and len(running) < jobs:
                     running.append(waiting.pop(0))
                     running[-1].start()
                 time.sleep(SECONDS)
                 for run in running:
-                    if interrupt.name:
-                        run.interrupt()
                     if run.has_ended():
                         ended.append(run)
                         line.tell(run.outcome())
@@ -93,8 +96,6 @@ def train_seeds(
         # Only those that a second signal leaves behind.
         for run in running:
             run.kill()
-    if interrupt.name:
-        print(f"{interrupt.name}: stopped")
     ended.sort(key=lambda run: run.seed)
     whole = [run for run in ended if run.result]
     if whole:
@@ -142,8 +143,8 @@ class Seed:
             )
 
     def interrupt(self) -> None:
-        """Lets it save and end; a second call does nothing."""
-        if not self._interrupted and self._process.poll() is None:
+        """Lets it save and end."""
+        if self._process.poll() is None:
             self._interrupted = True
             self._process.send_signal(signal.SIGINT)
 
@@ -202,11 +203,11 @@ class _Line:
         self._terminal = sys.stdout.isatty()
 
     def show(self, ended: int, total: int, running: Sequence[Seed]) -> None:
-        if self._terminal:
+        if self._terminal and running:
             parts = [f"{run.seed}: {run.done():.0%}" for run in running]
             text = f"{ended} of {total} ended  {'  '.join(parts)}"
             width = shutil.get_terminal_size().columns - 1
-            print(f"\r{text[:width]}\x1b[K", end="" if running else "\r", flush=True)
+            print(f"\r{text[:width]}\x1b[K", end="", flush=True)
 
     def tell(self, text: str) -> None:
         """Prints a line to stay, in the place of the other."""

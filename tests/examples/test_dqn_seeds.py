@@ -223,7 +223,7 @@ def test_signal_ends_all_seeds_with_their_checkpoints(tmp_path):
         assert "SIGINT: stopped at step" in (folder / f"seed-{seed}.log").read_text()
         step = json.loads((run / "result.json").read_text())["step"]
         assert (run / f"checkpoints/step-{step:012d}.ckpt").exists()
-    assert "SIGINT: stopped\n" in told
+    assert "SIGINT: the seeds save and end\n" in told
     assert "mean of" not in told
     # The others were never begun.
     assert not (folder / "seed-2").exists()
