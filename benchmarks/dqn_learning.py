@@ -163,6 +163,7 @@ Scores by seed:
 
 def main() -> None:
     """Runs what is asked for, then renews table and picture."""
+    sys.path.insert(0, str(ROOT))  # The curves are drawn as the example does.
     from dqn_curves import draw_curves
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])

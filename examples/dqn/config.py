@@ -18,10 +18,11 @@ class RunError(RuntimeError):
 
 @dataclass(frozen=True)
 class Config:
-    """Train a DQN with adaptive gradient clipping."""
+    """Everything that one run depends on."""
 
     env_id: str = "CartPole-v1"
-    """Gymnasium environment with a flat Box observation and Discrete actions."""
+    """Gymnasium environment with a flat Box observation and Discrete actions. It
+    brings the settings tuned for it, if there are any (configs.py)."""
 
     seed: int = 0
     """Seed of weights, exploration, replay and environments. At least 0."""
@@ -59,7 +60,8 @@ class Config:
     network values it."""
 
     n_step: int = 1
-    """Rewards summed into one transition before the bootstrap. At least 1."""
+    """Environment steps whose rewards a transition sums before the value of what
+    follows is estimated. At least 1."""
 
     prioritized: bool = False
     """Draw transitions by their TD error instead of uniformly."""
@@ -79,7 +81,7 @@ class Config:
     """Learn quantiles of the return (QR-DQN) instead of its mean."""
 
     quantiles: int = 50
-    """How many, if distributional. At least 2."""
+    """Quantiles per action, if distributional. At least 2."""
 
     noisy: bool = False
     """Explore by learned noise in the last hidden layer and the heads; usually
@@ -204,11 +206,15 @@ class Config:
     final_episodes: int = 100
     """Greedy episodes behind the final score. At least 1."""
 
+    video: bool = False
+    """Record one episode of the policy kept, off-screen, as policy.gif. Needs
+    pip install -e '.[dqn,video]'."""
+
     checkpoint_every: int = 10_000
     """Environment steps between two checkpoints. At least 1."""
 
     keep_checkpoints: int = 2
-    """How many of the newest stay. At least 1."""
+    """Newest checkpoints that stay on disk. At least 1."""
 
     resume: Path | None = None
     """Folder of a run to go on with, from its newest checkpoint, as if it had never
@@ -216,8 +222,8 @@ class Config:
     allowed: strategy, logical-devices, threads and xla."""
 
     run_folder: Path | None = None
-    """New or empty folder for metrics.csv, TensorBoard events, the checkpoint
-    and the plot. None makes one under runs/, named after environment, seed
+    """New or empty folder for metrics.csv, TensorBoard events, checkpoints and
+    pictures. None makes one under runs/, named after environment, seed
     and time."""
 
     def __post_init__(self) -> None:

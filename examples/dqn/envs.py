@@ -10,15 +10,17 @@ from examples.dqn.nstep import Steps
 from examples.dqn.vector_envs import VectorEnvironments
 
 
-def make_env(env_id: str) -> gymnasium.Env:
-    """One environment.
+def make_env(env_id: str, render_mode: str | None = None) -> gymnasium.Env:
+    """One environment, which draws itself if there is a render mode.
 
     Raises:
         ConfigError: If Gymnasium cannot make it, or the agent cannot play it.
     """
+    # Environments that cannot draw need not know the argument.
+    drawing = {} if render_mode is None else {"render_mode": render_mode}
     try:
         # The checker costs a third of a CartPole step, and finds nothing here.
-        env = gymnasium.make(env_id, disable_env_checker=True)
+        env = gymnasium.make(env_id, disable_env_checker=True, **drawing)
     except Exception as error:  # any environment may fail in its own way
         reason = " ".join(str(error).split())
         raise ConfigError(

@@ -1,112 +1,227 @@
-"""One picture of a run: returns above, gradient norms and threshold below."""
+"""Compares runs in one picture: `python -m examples.dqn.plot --help`."""
 
+import csv
+import json
+import sys
+import textwrap
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
-from matplotlib.axes import Axes
+import tyro
 from matplotlib.figure import Figure
 
-if TYPE_CHECKING:
-    from examples.dqn.trainer import History
+from examples.dqn.command_line import parse_words, run_reporting
+from examples.dqn.config import Config, ConfigError
+from examples.dqn.configs import tuned_config
+from examples.dqn.curves import draw_seeds, dress_axes
+from examples.dqn.run_folder import read_config
 
-# Okabe and Ito's colours, which stay apart for colour-blind eyes.
-BLUE, ORANGE, GREEN, GREY, BLACK = "#0072B2", "#D55E00", "#009E73", "#999999", "#222222"
+# Okabe and Ito's, which stay apart for colour-blind eyes.
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#222222"]
+# Runs of one curve may differ in the seed, and in what changes nothing they learn.
+ALIKE: dict[str, Any] = {
+    name: getattr(Config, name)
+    for name in ("seed", "video", "checkpoint_every", "keep_checkpoints")
+}
+# What the axis says, with the unit if there is one.
+METRICS = {
+    "greedy_return": "greedy return",
+    "mean_return": "mean training return, last 20 episodes",
+    "loss": "loss",
+    "norm": "gradient norm",
+    "threshold": "clipping threshold",
+    "clip_fraction": "share of updates clipped",
+    "epsilon": "share of random actions",
+    "episodes": "finished episodes",
+    "updates": "gradient steps",
+}
 
 
-def plot_run(
-    path: Path, title: str, history: "History", solved_at: float | None
-) -> None:
-    """Draws the run.
+@dataclass(frozen=True)
+class Plot:
+    """Compare runs in one picture.
+
+    Runs that differ in nothing but the seed become one curve: the interquartile
+    mean over the seeds, with a 95 % bootstrap band.
+    """
+
+    runs: Annotated[
+        tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN...")
+    ]
+    """Folders of runs, or folders of several runs as --seeds makes them."""
+
+    metric: str = "greedy_return"
+    """Column of metrics.csv to draw: greedy_return, mean_return, loss, norm,
+    threshold, clip_fraction, epsilon, episodes or updates."""
+
+    output: Path = Path("comparison.png")
+    """The PNG to write."""
+
+    def __post_init__(self) -> None:
+        if self.metric not in METRICS:
+            raise ConfigError(
+                f"metric must be one of {', '.join(METRICS)}. "
+                f"Received: metric={self.metric!r}"
+            )
+
+
+class Curve(NamedTuple):
+    """Runs that differ in nothing but the seed."""
+
+    label: str
+    steps: np.ndarray
+    """Environment steps, shape `(columns,)`."""
+    values: np.ndarray
+    """One row per run, shape `(runs, columns)`."""
+
+
+def compare_runs(path: Path, folders: Sequence[Path], metric: str) -> list[Curve]:
+    """Draws the runs.
 
     Args:
         path: The PNG to write.
-        title: Above everything.
-        history: Episodes, evaluations and what the clipper did.
-        solved_at: Return at which Gymnasium calls the environment solved.
+        folders: Of runs, or of several runs each.
+        metric: Column of metrics.csv.
+
+    Returns:
+        What was drawn.
+
+    Raises:
+        ConfigError: If a folder is no run, or has nothing to draw.
     """
-    figure = Figure(figsize=(10, 7), dpi=150, layout="constrained")
-    figure.suptitle(title, fontsize=13, fontweight="bold")
-    above, below = figure.subplots(2, 1, sharex=True)
-    _draw_returns(above, history, solved_at)
-    _draw_norms(below, history)
-    below.set_xlabel("environment steps")
-    below.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    for axes in (above, below):
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(axis="y", color="#e6e6e6", linewidth=0.8)
-        axes.set_axisbelow(True)
-    figure.savefig(path)
+    groups: dict[Config, list[Path]] = {}
+    for folder in _run_folders(folders):
+        group = replace(read_config(folder), **ALIKE)
+        groups.setdefault(group, []).append(folder)
+    labels = label_groups(list(groups))
+    curves = []
+    for label, members in zip(labels, groups.values()):
+        steps, values = align([read_metric(run, metric) for run in members])
+        runs = f"{len(members)} runs" if len(members) > 1 else "1 run"
+        curves.append(Curve(f"{label} ({runs})", steps, values))
+    environments = sorted({config.env_id for config in groups})
+    _draw(path, curves, METRICS[metric], ", ".join(environments))
+    return curves
 
 
-def _draw_returns(axes: Axes, history: "History", solved_at: float | None) -> None:
-    axes.set_title("Return per episode", loc="left", fontsize=11)
-    axes.set_ylabel("undiscounted return")
-    if solved_at is not None:
-        axes.axhline(solved_at, color=BLACK, linestyle="--", linewidth=1)
-        axes.annotate(
-            f"solved: {solved_at:g}",
-            xy=(0, solved_at),
-            xycoords=("axes fraction", "data"),
-            xytext=(4, 4),
-            textcoords="offset points",
-            fontsize=9,
+def _run_folders(folders: Sequence[Path]) -> list[Path]:
+    """Folders of single runs, each once, in order."""
+    found: list[Path] = []
+    for folder in folders:
+        inside = sorted(path.parent for path in folder.glob("*/config.json"))
+        is_run = (folder / "config.json").exists()
+        found += [folder] if is_run or not inside else inside
+    if not found:
+        raise ConfigError("runs must name one or more folders. Received: none")
+    return list(dict.fromkeys(found))
+
+
+def label_groups(configs: Sequence[Config]) -> list[str]:
+    """Names each configuration by what tells it from the others.
+
+    Settings that are tuned to the environment go without saying.
+    """
+    settings = [asdict(config) for config in configs]
+    tuned = [asdict(tuned_config(config.env_id)) for config in configs]
+    names = [
+        name
+        for name in settings[0]
+        if len({json.dumps(one[name], default=str) for one in settings}) > 1
+        and (
+            name == "env_id"
+            or any(one[name] != usual[name] for one, usual in zip(settings, tuned))
         )
-    if history.episodes:
-        steps, returns = np.array(history.episodes).T
-        label = "training episode, exploring"
-        axes.scatter(steps, returns, s=9, color=GREY, linewidths=0, label=label)
-        mean = running_mean(returns, 20)
-        axes.plot(steps, mean, color=BLUE, linewidth=2, label="mean of the last 20")
-    if history.evaluations:
-        steps, returns = np.array(history.evaluations).T
-        axes.plot(steps, returns, "D-", color=GREEN, label="greedy evaluation")
-    if history.episodes:
-        _legend_beside_title(axes, columns=3)
+    ]
+    if not names:
+        return [configs[0].env_id]
+    return [", ".join(_setting(name, one[name]) for name in names) for one in settings]
 
 
-def _draw_norms(axes: Axes, history: "History") -> None:
-    axes.set_title("Gradient norm per update", loc="left", fontsize=11)
-    if not history.clips:
-        note = "no clipper, so no norms were recorded"
-        axes.set_yticks([])
-        axes.text(0.5, 0.5, note, transform=axes.transAxes, ha="center", color=GREY)
-        return
-    axes.set_ylabel("norm, log scale")
-    axes.set_yscale("log")
-    steps, norms, thresholds, clipped = (
-        np.concatenate([block[name] for block in history.clips])
-        for name in ("step", "norm", "threshold", "clipped")
-    )
-    clipped = clipped > 0
-    for chosen, colour, label in (
-        (~clipped, BLUE, "left alone"),
-        (clipped, ORANGE, f"clipped ({clipped.mean():.0%})"),
+def _setting(name: str, value: Any) -> str:
+    return value if name == "env_id" else f"{name}={value}"
+
+
+def read_metric(folder: Path, metric: str) -> np.ndarray:
+    """Steps and values of a run, shape `(2, columns)`.
+
+    Raises:
+        ConfigError: If the run has none.
+    """
+    try:
+        with (folder / "metrics.csv").open(newline="") as file:
+            rows = [(row["step"], row[metric]) for row in csv.DictReader(file)]
+        points = [(int(step), float(value)) for step, value in rows if value]
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise ConfigError(
+            f"runs must have a metrics.csv that can be read. Received: {folder}"
+        ) from error
+    if not points:
+        raise ConfigError(f"runs must have values of {metric}. Received: {folder}")
+    return np.array(points).T
+
+
+def align(runs: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Brings runs to common steps, as far as all of them go.
+
+    Args:
+        runs: Steps and values of each, shape `(2, columns)`.
+
+    Returns:
+        The steps, and one row of values per run; between its own steps, a run
+        has the values of a straight line.
+    """
+    first = max(steps[0] for steps, _ in runs)
+    last = min(steps[-1] for steps, _ in runs)
+    steps = np.unique(np.concatenate([steps for steps, _ in runs]))
+    steps = steps[(steps >= first) & (steps <= last)]
+    return steps, np.stack([np.interp(steps, *run) for run in runs])
+
+
+def _draw(path: Path, curves: Sequence[Curve], ylabel: str, environments: str) -> None:
+    labels = [textwrap.fill(curve.label, 120) for curve in curves]
+    lines = sum(label.count("\n") + 1 for label in labels)
+    # The legend must not take its room from the curves.
+    figure = Figure(figsize=(9, 5 + 0.2 * lines), dpi=130, layout="constrained")
+    axes = figure.subplots()
+    alone = len(curves) == 1
+    for index, (curve, label) in enumerate(zip(curves, labels)):
+        colour = COLOURS[index % len(COLOURS)]
+        draw_seeds(axes, curve.steps, curve.values, colour, label, each=alone)
+    dress_axes(axes, ylabel)
+    title = f"{environments}: {ylabel}"
+    if any(len(curve.values) > 1 for curve in curves):
+        title += ", interquartile mean and 95 % bootstrap band"
+    axes.set_title(title, loc="left", fontsize=11)
+    # Below, because a curve may pass through any corner.
+    figure.legend(loc="outside lower left", frameon=False, fontsize=9)
+    try:
+        figure.savefig(path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(
+            f"output must be a picture that can be written ({reason}). "
+            f"Received: output={path}"
+        ) from error
+
+
+def main(settings: Plot) -> None:
+    """Draws what is asked for, and tells the last value of each curve."""
+    for label, steps, values in compare_runs(
+        settings.output, settings.runs, settings.metric
     ):
-        axes.scatter(
-            steps[chosen], norms[chosen], s=3, color=colour, linewidths=0, label=label
-        )
-    axes.plot(steps, thresholds, color=BLACK, linewidth=1.8, label="threshold")
-    # Norms near 0 come from the first few updates; they would stretch the axis.
-    axes.set_ylim(bottom=max(norms.min(), np.percentile(norms, 0.1) / 2))
-    _legend_beside_title(axes, columns=3, markerscale=4)
+        last = values[:, -1]
+        mean = " on average" if len(last) > 1 else ""
+        print(f"{label}: {last.mean():.4g} at step {steps[-1]:,.0f}{mean}")
+    print(settings.output)
 
 
-def _legend_beside_title(axes: Axes, columns: int, markerscale: float = 1) -> None:
-    # Above the data, because every corner of these panels may hold some.
-    axes.legend(
-        loc="lower right",
-        bbox_to_anchor=(1.0, 0.99),
-        ncols=columns,
-        frameon=False,
-        fontsize=9,
-        markerscale=markerscale,
-    )
+def run_command(arguments: list[str] | None = None) -> int:
+    """Runs `main` as a command and returns its exit code."""
+    return run_reporting(lambda: main(parse_words(Plot, "plot", arguments)))
 
 
-def running_mean(values: np.ndarray, window: int) -> np.ndarray:
-    """Mean of the last `window` values at each place, of fewer at the start."""
-    sums = np.concatenate([[0.0], np.cumsum(values)])
-    ends = np.arange(1, len(sums))
-    starts = np.maximum(ends - window, 0)
-    return (sums[ends] - sums[starts]) / (ends - starts)
+if __name__ == "__main__":
+    sys.exit(run_command())

@@ -76,6 +76,8 @@ class Report:
     def _write(self, row: Row) -> None:
         self.rows.append(row)
         self._csv.writerow(["" if value is None else value for value in row])
+        # So that who looks on, `seeds.py` for one, sees how far the run is.
+        self._file.flush()
         # One event with all values: a call for each costs ten times as much.
         summary = Summary(
             value=[

@@ -1,10 +1,9 @@
 """Trains a DQN: `python -m examples.dqn.train --help`."""
 
-import contextlib
+import json
 import os
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,15 @@ from typing import Any
 import numpy as np
 
 from examples.dqn.checkpoint import read_newest
-from examples.dqn.command_line import parse_arguments
-from examples.dqn.config import OF_THE_MACHINE, Config, ConfigError, RunError
+from examples.dqn.command_line import Command, parse_command, run_reporting
+from examples.dqn.config import OF_THE_MACHINE, Config
 from examples.dqn.envs import make_env, make_environments
 from examples.dqn.evaluate import evaluate
 from examples.dqn.interrupt import Interrupt
-from examples.dqn.run_folder import make_run_folder
+from examples.dqn.quiet import silent_libraries
+from examples.dqn.run_folder import make_run_folder, write_config
+from examples.dqn.seeds import parse_seeds, train_seeds
+from examples.dqn.video import check_video, record_episode
 
 # The example is about tf.distribute, so Keras must run on TensorFlow. Keras
 # reads this when it is first imported, which happens in `main`.
@@ -56,10 +58,10 @@ def main(config: Config) -> Result:
     solved_at = _solved_at(config.env_id)
 
     # Imported here so that --help and bad arguments do not wait for TensorFlow.
-    with _silent_libraries():
+    with silent_libraries():
         from examples.dqn.agent import Agent
-        from examples.dqn.plot import plot_run
         from examples.dqn.report import Report
+        from examples.dqn.run_plot import plot_run
         from examples.dqn.strategy import configure_devices, make_strategy
         from examples.dqn.trainer import Trainer
 
@@ -93,9 +95,11 @@ def main(config: Config) -> Result:
         for player in (policy, agent.policy())
     )
     agent.save(folder, policy)
+    if config.video:
+        record_episode(folder / "policy.gif", policy, config.env_id, final_seed)
     title = f"{config.env_id}, seed {config.seed}: {_score(returns)}"
     plot_run(folder / "run.png", title, history, solved_at)
-    return Result(
+    result = Result(
         score=float(returns.mean()),
         returns=returns,
         last_score=float(last_returns.mean()),
@@ -103,14 +107,18 @@ def main(config: Config) -> Result:
         seconds=time.monotonic() - started,
         run_folder=folder,
     )
+    write_result(folder, trainer.step, result)
+    return result
 
 
 def _begin(config: Config) -> tuple[Config, Path, dict[str, Any] | None]:
     """The configuration, the folder and, if it is resumed, the state of a run."""
     if config.resume is None:
-        make_env(config.env_id).close()  # Before there is a folder.
-        return config, make_run_folder(config), None
-    with _silent_libraries():
+        check_environment(config)  # Before there is a folder.
+        folder = make_run_folder(config)
+        write_config(folder, config)
+        return config, folder, None
+    with silent_libraries():
         state, complaints = read_newest(config.resume / "checkpoints")
     for complaint in complaints:
         print(complaint)
@@ -121,21 +129,33 @@ def _begin(config: Config) -> tuple[Config, Path, dict[str, Any] | None]:
         if getattr(config, name) != getattr(Config, name)
     }
     config = replace(state["config"], **machine, resume=config.resume)
-    return config, make_run_folder(config), state
+    folder = make_run_folder(config)
+    write_config(folder, config)
+    return config, folder, state
 
 
-@contextlib.contextmanager
-def _silent_libraries() -> Iterator[None]:
-    """Hides what TensorFlow prints while it starts, whatever its log level."""
-    sys.stderr.flush()
-    stderr = os.dup(2)
-    with Path(os.devnull).open("w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
+def write_result(folder: Path, step: int, result: Result) -> None:
+    """Writes what the run came to after `step` steps to `result.json`."""
+    values = {
+        "step": step,
+        "score": result.score,
+        "last_score": result.last_score,
+        "updates": result.updates,
+        "seconds": round(result.seconds, 1),
+        "returns": result.returns.tolist(),
+    }
+    (folder / "result.json").write_text(json.dumps(values) + "\n")
+
+
+def check_environment(config: Config) -> None:
+    """Refuses an environment that the run could not play, or not draw.
+
+    Raises:
+        ConfigError: With the reason.
+    """
+    make_env(config.env_id).close()
+    if config.video:
+        check_video(config.env_id)
 
 
 def _solved_at(env_id: str) -> float | None:
@@ -150,27 +170,23 @@ def _score(returns: np.ndarray) -> str:
 
 
 def run_command(arguments: list[str] | None = None) -> int:
-    """Runs `main` as a command.
+    """Runs `main`, or several of it, as a command and returns its exit code."""
+    return run_reporting(lambda: _run(parse_command(arguments)))
 
-    Returns:
-        The exit code: 2 for a bad setting, 1 for a run that failed, each told in
-        one line on stderr.
-    """
-    try:
-        result = main(parse_arguments(arguments))
-    except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except RunError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+
+def _run(command: Command) -> None:
+    if command.seeds is not None:
+        seeds = parse_seeds(command.seeds)
+        check_environment(command.config)
+        train_seeds(command.config, seeds, command.jobs)
+        return
+    result = main(command.config)
     spread = f"min {result.returns.min():.0f}, max {result.returns.max():.0f}"
     print(f"{_score(result.returns)} ({spread})")
     print(
         f"last weights {result.last_score:.1f}; {result.updates:,} updates, "
         f"{result.seconds:.1f} s: {result.run_folder}"
     )
-    return 0
 
 
 if __name__ == "__main__":

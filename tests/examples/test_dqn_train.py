@@ -16,8 +16,8 @@ pytest.importorskip("matplotlib")
 
 from examples.dqn import trainer
 from examples.dqn.config import Config
-from examples.dqn.plot import running_mean
 from examples.dqn.report import Progress, Row
+from examples.dqn.run_plot import running_mean
 from examples.dqn.train import main
 
 

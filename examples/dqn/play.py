@@ -1,0 +1,150 @@
+"""Plays what a run has learned: `python -m examples.dqn.play --help`."""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import gymnasium
+import numpy as np
+import tyro
+
+from examples.dqn.command_line import parse_words, run_reporting
+from examples.dqn.config import Config, ConfigError
+from examples.dqn.envs import make_env
+from examples.dqn.play_episode import play_episode
+from examples.dqn.policy import NumpyPolicy
+from examples.dqn.quiet import silent_libraries
+from examples.dqn.run_folder import read_config
+from examples.dqn.video import check_video, record_episode
+
+# Before Keras is first imported, in `load_policy`.
+os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+@dataclass(frozen=True)
+class Play:
+    """Play the policy that a run has kept, without exploration."""
+
+    run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
+    """Folder of the run."""
+
+    episodes: int = 10
+    """How many to play. At least 1."""
+
+    seed: int = 0
+    """Environment seed of the first episode; each next one has the next. At
+    least 0."""
+
+    render: bool = False
+    """Show the episodes in a window as they are played."""
+
+    video: bool = False
+    """Record the first episode as play.gif in the run folder, off-screen."""
+
+    def __post_init__(self) -> None:
+        for name, least in (("episodes", 1), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise ConfigError(
+                    f"{name} must be at least {least}. "
+                    f"Received: {name}={getattr(self, name)}"
+                )
+        if self.render and self.video:
+            raise ConfigError(
+                "render must not stand beside video, which draws off-screen. "
+                "Received: render=True, video=True"
+            )
+
+
+def main(settings: Play, tell: Callable[[str], None] = print) -> np.ndarray:
+    """Plays, and tells each return and their mean.
+
+    Returns:
+        Undiscounted return of each episode.
+
+    Raises:
+        ConfigError: If the folder is no run, or the environment cannot be drawn.
+    """
+    config = read_config(settings.run)
+    if settings.video:
+        check_video(config.env_id)
+    policy = load_policy(settings.run)
+    env = _make_env(config, settings.render)
+    returns = []
+    for index in range(settings.episodes):
+        seed = settings.seed + index
+        if settings.video and index == 0:
+            path = settings.run / "play.gif"
+            total = record_episode(path, policy, config.env_id, seed)
+            tell(f"recorded {path}")
+        else:
+            total = play_episode(policy, env, seed)
+        tell(f"seed {seed}: return {total:g}")
+        returns.append(total)
+    env.close()
+    tell(f"mean return {np.mean(returns):.1f} over {len(returns)} greedy episodes")
+    return np.array(returns)
+
+
+def load_policy(folder: Path) -> NumpyPolicy:
+    """The policy that a run has kept.
+
+    Raises:
+        ConfigError: If the folder has none, as that of a run that goes on still.
+    """
+    path = folder / "policy.keras"
+    if not path.is_file():
+        raise ConfigError(
+            "run must be the folder of a run that has ended, with a policy.keras. "
+            f"Received: {folder}"
+        )
+    # Imported here so that bad arguments do not wait for TensorFlow.
+    with silent_libraries():
+        import keras
+
+        # The layers of ours that a saved network may have.
+        from examples.dqn import network, noisy  # noqa: F401
+    try:
+        return NumpyPolicy(keras.models.load_model(path, compile=False))
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(
+            f"run must have a whole policy.keras ({reason}). Received: {folder}"
+        ) from error
+
+
+def _make_env(config: Config, shown: bool) -> gymnasium.Env:
+    if not shown:
+        return make_env(config.env_id)
+    # Else SDL may load a graphics driver whose LLVM and TensorFlow's crash together.
+    os.environ.setdefault("SDL_FRAMEBUFFER_ACCELERATION", "0")
+    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+    try:
+        with silent_libraries():
+            env = make_env(config.env_id, render_mode="human")
+            env.reset()  # Opens the window, where that is possible.
+        pygame = sys.modules.get("pygame")
+        # What SDL falls back on where there is no display.
+        window = pygame and pygame.display.get_init() and pygame.display.get_driver()
+        if window == "offscreen":
+            raise RuntimeError("there is no display")
+    except Exception as error:  # each environment fails in a way of its own
+        reason = " ".join(str(error).split())
+        raise ConfigError(
+            "render must go with a display, an environment that draws itself and what "
+            f"`pip install -e '.[dqn,video]'` brings ({reason}) "
+            f"Received: render=True, env_id={config.env_id!r}"
+        ) from error
+    return env
+
+
+def run_command(arguments: list[str] | None = None) -> int:
+    """Runs `main` as a command and returns its exit code."""
+    return run_reporting(lambda: main(parse_words(Play, "play", arguments)))
+
+
+if __name__ == "__main__":
+    sys.exit(run_command())
