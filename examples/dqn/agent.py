@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from examples.dqn.config import Config
+from examples.dqn.graph_policy import GraphPolicy
 from examples.dqn.losses import (
     huber,
     quantile_huber,
@@ -22,6 +23,7 @@ from examples.dqn.policy import NumpyPolicy
 from examples.dqn.replay import Transitions
 
 Tensor = Any
+Policy = NumpyPolicy | GraphPolicy
 
 
 class Updates(NamedTuple):
@@ -52,6 +54,7 @@ class Agent:
     ):
         self.config = config
         self.strategy = strategy
+        self._form = observation_shape, num_actions, config
         with strategy.scope():
             self.online, self.target = (
                 build_q_network(observation_shape, num_actions, config, name)
@@ -62,13 +65,18 @@ class Agent:
             # Only so that the optimizer is saved with the network.
             self.online.compile(self.optimizer)
         # XLA fuses the many small operations of an update, but cannot compile
-        # the sum over replicas.
+        # the sum over replicas, and its convolutions take a CPU five times longer.
+        has_images = len(observation_shape) > 1
+        suits_xla = not has_images or bool(tf.config.list_logical_devices("GPU"))
         self._update = tf.function(
-            self._run_updates, jit_compile=strategy.num_replicas_in_sync == 1
+            self._run_updates,
+            jit_compile=strategy.num_replicas_in_sync == 1 and suits_xla,
         )
 
-    def policy(self) -> NumpyPolicy:
+    def policy(self) -> Policy:
         """The online network as it is now, for acting."""
+        if len(self._form[0]) > 1:
+            return GraphPolicy(self.online.get_weights(), *self._form)
         return NumpyPolicy(self.online)
 
     def update(
@@ -115,7 +123,7 @@ class Agent:
             "optimizer": self.optimizer.variables,
         }
 
-    def save(self, folder: Path, policy: NumpyPolicy) -> None:
+    def save(self, folder: Path, policy: Policy) -> None:
         """Writes the policy to keep, and what is needed to go on training.
 
         Args:
