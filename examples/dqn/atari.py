@@ -66,4 +66,5 @@ def make_atari(config: Config, seed: int) -> VectorEnvironments:
         reward_clipping=False,
         episodic_life=False,
     )
-    return VectorEnvironments(envs, seed)
+    # ale-py's seeds are C++ integers of 32 bits, with a sign.
+    return VectorEnvironments(envs, seed % (2**31 - config.num_envs))
