@@ -52,7 +52,6 @@ def make_atari(config: Config, seed: int) -> VectorEnvironments:
             "have threads of their own. "
             f"Received: vectorization={config.vectorization!r}"
         )
-    register_atari(config.env_id)
     envs = gymnasium.make_vec(
         config.env_id,
         config.num_envs,
@@ -66,5 +65,5 @@ def make_atari(config: Config, seed: int) -> VectorEnvironments:
         reward_clipping=False,
         episodic_life=False,
     )
-    # ale-py's seeds are C++ integers of 32 bits, with a sign.
-    return VectorEnvironments(envs, seed % (2**31 - config.num_envs))
+    # Its seeds are C++ integers of 32 bits, one of which is the sign.
+    return VectorEnvironments(envs, seed % 2**30)

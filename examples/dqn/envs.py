@@ -125,11 +125,11 @@ AnyEnvironments = Environments | VectorEnvironments | FrameStacking
 
 def make_environments(config: Config, seed: int) -> AnyEnvironments:
     """The training environments of a configuration."""
+    env = make_env(config.env_id)  # Tells what does not fit.
+    env.close()
     if is_atari(config.env_id):
         games = make_atari(config, seed)
         return FrameStacking(games, FRAME_SHAPE, config.frame_stack)
-    env = make_env(config.env_id)  # Tells what does not fit.
-    env.close()
     envs: Environments | VectorEnvironments
     if config.vectorization == "loop":
         envs = Environments([lambda: make_env(config.env_id)] * config.num_envs, seed)

@@ -106,10 +106,11 @@ class Frames:
 
     def _grow(self, capacity: int) -> None:
         numbers = np.arange(self._oldest, self.added)
+        rows = numbers % self.capacity
         for name in ("_images", "_previous"):
             old = getattr(self, name)
             new = np.zeros((capacity, *old.shape[1:]), old.dtype)
-            new[numbers % capacity] = old[numbers % self.capacity]
+            new[numbers % capacity] = old[rows]
             setattr(self, name, new)
 
     def __getstate__(self) -> dict[str, Any]:
