@@ -73,9 +73,11 @@ def main() -> None:
     options.result.write_text(
         f"""# DQN on {options.env_id}
 
-Made by `python benchmarks/dqn_atari.py`, on the CPU, {os.cpu_count()} cores that other
-processes used as well, with Python {platform.python_version()}, {versions}. The
-settings are those that `python -m examples.dqn.train --env-id {options.env_id}` has.
+Made by `python benchmarks/dqn_atari.py`, on the CPU, with
+{os.cpu_count()} cores, which other processes used as well.
+Python {platform.python_version()}, {versions}.
+
+The settings are those that `python -m examples.dqn.train --env-id {options.env_id}` has.
 
 | | |
 | --- | --- |
@@ -83,7 +85,7 @@ settings are those that `python -m examples.dqn.train --env-id {options.env_id}`
 | updates of batch {config.batch_size} | {result.updates:,} |
 | environment steps per second, evaluations and checkpoints left out | \
 {config.total_steps / training:.0f} |
-| the same of playing alone | {1 / _seconds_per_step(seconds, config.total_steps):.0f} |
+| environment steps per second, playing alone | {1 / _seconds_per_step(seconds, config.total_steps):.0f} |
 | updates per second | {result.updates / seconds["updates"]:.1f} |
 | largest resident memory, GiB | {memory:.2f} |
 | score of {config.final_episodes} greedy games | {result.score:.1f} |
