@@ -66,6 +66,7 @@ def main() -> None:
     seconds["checkpoints"] = saving.seconds
     seconds["the rest"] = loop.seconds - sum(seconds.values())
     training = loop.seconds - evaluation.seconds - saving.seconds
+    playing = steps_alone + seconds["the game, and stacks to act on"]
     rows = [f"| {name} | {value:.1f} |" for name, value in seconds.items()]
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     capacity = frame_replay_nbytes(config.replay_size, (84, 84, 1)) / 1e9
@@ -77,7 +78,7 @@ Made by `python benchmarks/dqn_atari.py`, on the CPU, with
 {os.cpu_count()} cores, which other processes used as well.
 Python {platform.python_version()}, {versions}.
 
-The settings are those that `python -m examples.dqn.train --env-id {options.env_id}` has.
+The settings are those of `python -m examples.dqn.train --env-id {options.env_id}`.
 
 | | |
 | --- | --- |
@@ -85,7 +86,7 @@ The settings are those that `python -m examples.dqn.train --env-id {options.env_
 | updates of batch {config.batch_size} | {result.updates:,} |
 | environment steps per second, evaluations and checkpoints left out | \
 {config.total_steps / training:.0f} |
-| environment steps per second, playing alone | {1 / _seconds_per_step(seconds, config.total_steps):.0f} |
+| environment steps per second, playing alone | {config.total_steps / playing:.0f} |
 | updates per second | {result.updates / seconds["updates"]:.1f} |
 | largest resident memory, GiB | {memory:.2f} |
 | score of {config.final_episodes} greedy games | {result.score:.1f} |
@@ -102,12 +103,6 @@ observation would take {2 * 4 * 84 * 84 * LARGE / 1e9:.1f} GB.
 So short a run is no attempt at the game: it shows that all works, and how fast.
 """
     )
-
-
-def _seconds_per_step(seconds: dict[str, float], steps: int) -> float:
-    """Of playing alone."""
-    names = ("acting", "storing images", "the game, and stacks to act on")
-    return sum(seconds[name] for name in names) / steps
 
 
 if __name__ == "__main__":
