@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from examples.dqn.config import Config, RunError
+from examples.dqn.graph_policy import GraphPolicy
 from examples.dqn.losses import (
     huber,
     quantile_huber,
@@ -16,12 +17,13 @@ from examples.dqn.losses import (
     value_of,
 )
 from examples.dqn.network import build_q_network
-from examples.dqn.noisy import NoisyDense, draw_noise
+from examples.dqn.noisy import NoisyDense, draw_noise, noise_size, spread_noise
 from examples.dqn.optimizer import clip_history, make_optimizer
 from examples.dqn.policy import NumpyPolicy
 from examples.dqn.replay import Transitions
 
 Tensor = Any
+Policy = NumpyPolicy | GraphPolicy
 
 
 class Updates(NamedTuple):
@@ -52,6 +54,7 @@ class Agent:
     ):
         self.config = config
         self.strategy = strategy
+        self._form = observation_shape, num_actions, config
         with strategy.scope():
             self.online, self.target = (
                 build_q_network(observation_shape, num_actions, config, name)
@@ -68,14 +71,18 @@ class Agent:
             if isinstance(layer, NoisyDense)
         ]
         # XLA fuses the many small operations of an update, but cannot compile
-        # the sum over replicas.
+        # the sum over replicas, and its convolutions take a CPU five times longer.
+        has_images = len(observation_shape) > 1
+        suits_xla = not has_images or bool(tf.config.list_logical_devices("GPU"))
         one_replica = strategy.num_replicas_in_sync == 1
         self._update = tf.function(
-            self._run_updates, jit_compile=config.xla and one_replica
+            self._run_updates, jit_compile=config.xla and one_replica and suits_xla
         )
 
-    def policy(self) -> NumpyPolicy:
+    def policy(self) -> Policy:
         """The online network as it is now, for acting."""
+        if len(self._form[0]) > 1:
+            return GraphPolicy(self.online.get_weights(), *self._form)
         return NumpyPolicy(self.online)
 
     def update(
@@ -131,7 +138,7 @@ class Agent:
             "optimizer": self.optimizer.variables,
         }
 
-    def save(self, folder: Path, policy: NumpyPolicy) -> None:
+    def save(self, folder: Path, policy: Policy) -> None:
         """Writes the policy to keep, and what is needed to go on training.
 
         Args:
@@ -159,7 +166,7 @@ class Agent:
             all_q_next = _merge_axes(self.target, batches.next_observations)
         losses, errors = (tf.TensorArray(tf.float32, size=updates) for _ in range(2))
         for index in tf.range(updates):
-            self._set_noise(noise[index])
+            spread_noise(self._noisy, noise[index])
             batch, weight = tf.nest.map_structure(
                 lambda field: field[index],  # noqa: B023
                 (batches, weights),
@@ -218,7 +225,7 @@ class Agent:
         goes on with the right one. NumPy draws it because TensorFlow draws other
         numbers with XLA than without.
         """
-        size = sum(layer.noise_size for layer in self._noisy)
+        size = noise_size(self._noisy)
         if not size:
             return np.zeros((updates, 0), np.float32)
         numbers = range(self.updates, self.updates + updates)
@@ -226,13 +233,6 @@ class Agent:
         return np.stack(
             [draw_noise(np.random.default_rng(seed), size) for seed in seeds]
         )
-
-    def _set_noise(self, noise: Tensor) -> None:
-        """Gives each noisy layer of both networks its share."""
-        start = 0
-        for layer in self._noisy:
-            layer.set_noise(noise[start : start + layer.noise_size])
-            start += layer.noise_size
 
     def _move_target(self) -> None:
         """Moves the target towards the online network, if its time has come."""

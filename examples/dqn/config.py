@@ -21,8 +21,10 @@ class Config:
     """Everything that one run depends on."""
 
     env_id: str = "CartPole-v1"
-    """Gymnasium environment with a flat Box observation and Discrete actions. It
-    brings the settings tuned for it, if there are any (configs.py)."""
+    """Gymnasium environment with Box observations and Discrete actions. Bytes of
+    two or three axes are images; Box observations of any other form are made
+    flat. Atari games are named ALE/Pong-v5 and the like. It brings the settings
+    tuned for it, if there are any (configs.py)."""
 
     seed: int = 0
     """Seed of weights, exploration, replay and environments. At least 0."""
@@ -35,7 +37,16 @@ class Config:
 
     vectorization: Literal["loop", "sync", "async", "vector_entry_point"] = "loop"
     """Who steps them: loop is ours; the others are Gymnasium's: async gives each
-    environment a process, vector_entry_point is the environment's own."""
+    environment a process, vector_entry_point is the environment's own, which
+    Atari games always have."""
+
+    frame_stack: int = 4
+    """Newest images of an episode that are one observation; of no effect where
+    observations are no images. At least 1."""
+
+    reward_clip: float | None = None
+    """Largest absolute reward that the learner sees, step by step; None: as it is.
+    Returns are counted unclipped. Above 0."""
 
     learning_starts: int = 1_000
     """Environment steps taken before the first update. At least 1."""
@@ -237,7 +248,7 @@ AT_LEAST_ONE = [
     *("total_steps", "num_envs", "learning_starts", "train_every", "batch_size"),
     *("updates_per_train", "replay_size", "target_period", "logical_devices"),
     *("threads", "eval_every", "eval_episodes", "final_episodes", "n_step"),
-    *("checkpoint_every", "keep_checkpoints"),
+    *("checkpoint_every", "keep_checkpoints", "frame_stack"),
 ]
 ABOVE_ZERO = ["huber_delta", "learning_rate", "adam_epsilon", "clip_norm", "clip_value"]
 ZERO_TO_ONE = [
@@ -269,6 +280,8 @@ def _check_numbers(config: Config) -> None:
     require(["clip_percentile"], "in (0, 100]", lambda value: 0 < value <= 100)
     if config.clip_window is not None:
         require(["clip_window"], "None or at least 1", lambda value: value >= 1)
+    if config.reward_clip is not None:
+        require(["reward_clip"], "None or above 0", lambda value: value > 0)
     if not config.hidden_sizes or min(config.hidden_sizes) < 1:
         raise ConfigError(
             "hidden_sizes must name one or more layers of at least 1 unit. "

@@ -52,6 +52,29 @@ TUNED: dict[str, dict[str, Any]] = {
         "eval_every": 5_000,
         "eval_episodes": 40,
     },
+    # Those of the Atari papers, shortened to what a CPU does in minutes: it shows
+    # that all works, and learns little. Ten million steps would learn the game.
+    "ALE/Pong-v5": {
+        "total_steps": 20_000,
+        "learning_starts": 2_000,
+        "train_every": 128,
+        "updates_per_train": 32,
+        "batch_size": 32,
+        "replay_size": 100_000,
+        "reward_clip": 1.0,
+        "n_step": 3,
+        "hidden_sizes": (512,),
+        "learning_rate": 1e-4,
+        "learning_rate_schedule": "constant",
+        "adam_epsilon": 1.5e-4,
+        "target_period": 256,
+        "epsilon_fraction": 0.5,
+        "epsilon_end": 0.01,
+        "eval_every": 10_000,
+        "eval_episodes": 4,
+        "final_episodes": 10,
+        "threads": 2,
+    },
 }
 
 

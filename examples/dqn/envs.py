@@ -5,7 +5,9 @@ from collections.abc import Callable, Sequence
 import gymnasium
 import numpy as np
 
+from examples.dqn.atari import FRAME_SHAPE, is_atari, make_atari, register_atari
 from examples.dqn.config import Config, ConfigError
+from examples.dqn.frame_stacking import FrameStacking
 from examples.dqn.nstep import Steps
 from examples.dqn.vector_envs import VectorEnvironments
 
@@ -13,9 +15,13 @@ from examples.dqn.vector_envs import VectorEnvironments
 def make_env(env_id: str, render_mode: str | None = None) -> gymnasium.Env:
     """One environment, which draws itself if there is a render mode.
 
+    Its observations are images or flat.
+
     Raises:
         ConfigError: If Gymnasium cannot make it, or the agent cannot play it.
     """
+    if is_atari(env_id):
+        register_atari(env_id)
     # Environments that cannot draw need not know the argument.
     drawing = {} if render_mode is None else {"render_mode": render_mode}
     try:
@@ -33,15 +39,21 @@ def make_env(env_id: str, render_mode: str | None = None) -> gymnasium.Env:
             f"Received: env_id={env_id!r} with {env.action_space}"
         )
     observations = env.observation_space
-    if (
-        not isinstance(observations, gymnasium.spaces.Box)
-        or len(observations.shape) != 1
-    ):
+    if not isinstance(observations, gymnasium.spaces.Box):
         raise ConfigError(
-            "env_id must name an environment with a flat Box observation. "
+            "env_id must name an environment with Box observations. "
             f"Received: env_id={env_id!r} with {observations}"
         )
-    return env
+    if len(observations.shape) == 1 or frame_shape(observations) is not None:
+        return env
+    return gymnasium.wrappers.FlattenObservation(env)
+
+
+def frame_shape(observations: gymnasium.spaces.Box) -> tuple[int, ...] | None:
+    """Height, width and channels of images, None for what are none."""
+    if observations.dtype != np.uint8 or len(observations.shape) not in (2, 3):
+        return None
+    return (*observations.shape, 1)[:3]
 
 
 class Environments:
@@ -112,17 +124,35 @@ class Environments:
             env.close()
 
 
-AnyEnvironments = Environments | VectorEnvironments
+AnyEnvironments = Environments | VectorEnvironments | FrameStacking
 
 
 def make_environments(config: Config, seed: int) -> AnyEnvironments:
     """The training environments of a configuration."""
+    env = make_env(config.env_id)  # Tells what does not fit.
+    env.close()
+    if is_atari(config.env_id):
+        games = make_atari(config, seed)
+        return FrameStacking(games, FRAME_SHAPE, config.frame_stack)
+    envs: Environments | VectorEnvironments
     if config.vectorization == "loop":
-        return Environments([lambda: make_env(config.env_id)] * config.num_envs, seed)
-    make_env(config.env_id).close()  # Tells what does not fit.
+        envs = Environments([lambda: make_env(config.env_id)] * config.num_envs, seed)
+    else:
+        flat = isinstance(env, gymnasium.wrappers.FlattenObservation)
+        envs = _make_vector(config, seed, flat)
+    shape = frame_shape(env.observation_space)
+    return FrameStacking(envs, shape, config.frame_stack) if shape else envs
+
+
+def _make_vector(config: Config, seed: int, flat: bool) -> VectorEnvironments:
+    """Environments that Gymnasium steps."""
+    wrappers = [gymnasium.wrappers.FlattenObservation] if flat else None
     try:
         envs = gymnasium.make_vec(
-            config.env_id, config.num_envs, vectorization_mode=config.vectorization
+            config.env_id,
+            config.num_envs,
+            vectorization_mode=config.vectorization,
+            wrappers=wrappers,
         )
     except Exception as error:  # most environments have no vector form of their own
         reason = " ".join(str(error).split())

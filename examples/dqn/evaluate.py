@@ -1,16 +1,20 @@
 """How good the greedy policy is, on environments of its own."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from examples.dqn.envs import make_env
-from examples.dqn.policy import NumpyPolicy
+
+if TYPE_CHECKING:
+    from examples.dqn.agent import Policy
 
 # Far beyond any time limit in Gymnasium; an environment without one would
 # otherwise keep a good policy here for ever.
 MAX_STEPS = 100_000
 
 
-def evaluate(policy: NumpyPolicy, env_id: str, episodes: int, seed: int) -> np.ndarray:
+def evaluate(policy: "Policy", env_id: str, episodes: int, seed: int) -> np.ndarray:
     """Plays episodes side by side, without exploration.
 
     Each episode has its own environment, so that short episodes cannot crowd
@@ -25,6 +29,13 @@ def evaluate(policy: NumpyPolicy, env_id: str, episodes: int, seed: int) -> np.n
     Returns:
         Undiscounted return of each episode, shape `(episodes,)`.
     """
+    if policy.frame_stack is not None:
+        # It knows TensorFlow, for which --help must not wait.
+        from examples.dqn.evaluate_frames import evaluate_frames
+
+        return evaluate_frames(
+            policy, policy.frame_stack, env_id, episodes, seed, MAX_STEPS
+        )
     envs = [make_env(env_id) for _ in range(episodes)]
     first_action = envs[0].action_space.start
     returns = np.zeros(episodes)

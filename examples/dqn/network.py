@@ -1,10 +1,11 @@
-"""The Q-network: an MLP, with the parts that the configuration switches on."""
+"""The Q-network: dense layers, with the parts that the configuration switches on."""
 
 from typing import Any
 
 import keras
 
 from examples.dqn.config import Config
+from examples.dqn.convolutions import convolutional_torso
 from examples.dqn.noisy import NoisyDense
 
 
@@ -19,7 +20,8 @@ def build_q_network(
     Its layers are named `hidden_0`, `hidden_1`, ... and `q_values`. A dueling
     network has its last hidden layer twice, `value_hidden` and
     `advantage_hidden`, below heads named `value` and `advantage`. With noise, the
-    last hidden layer and the heads have it.
+    last hidden layer and the heads have it. A stack of images, of shape
+    `(frames, height, width, channels)`, goes through convolutions first.
 
     Kernels and biases start uniform in +-1/sqrt(fan_in), as in PyTorch. With
     Keras's Glorot kernels and zero biases, CartPole fails on some seeds.
@@ -29,8 +31,11 @@ def build_q_network(
         `(batch, actions, quantiles)` if the configuration is distributional.
     """
     parts = _Parts(config)
-    inputs = keras.Input(observation_shape, name="observation")
-    values = inputs
+    is_image = len(observation_shape) > 1
+    dtype = "uint8" if is_image else None
+    values = inputs = keras.Input(observation_shape, dtype=dtype, name="observation")
+    if is_image:
+        values = convolutional_torso(values, parts.initializers, parts.dtype)
     *torso, last = config.hidden_sizes
     for index, size in enumerate(torso):
         values = parts.hidden(values, size, f"hidden_{index}")
@@ -93,15 +98,15 @@ class _Parts:
     def __init__(self, config: Config):
         self._config = config
         self._seed = config.seed
-        self._dtype = "mixed_bfloat16" if config.mixed_precision else "float32"
+        self.dtype = "mixed_bfloat16" if config.mixed_precision else "float32"
 
     def hidden(self, inputs: Any, units: int, name: str, noisy: bool = False) -> Any:
-        values = self.dense(inputs, units, name, noisy, self._dtype)
+        values = self.dense(inputs, units, name, noisy, self.dtype)
         if self._config.layer_norm:
             values = keras.layers.LayerNormalization(
-                epsilon=1e-5, name=f"{name}_norm", dtype=self._dtype
+                epsilon=1e-5, name=f"{name}_norm", dtype=self.dtype
             )(values)
-        return keras.layers.ReLU(name=f"{name}_relu", dtype=self._dtype)(values)
+        return keras.layers.ReLU(name=f"{name}_relu", dtype=self.dtype)(values)
 
     def dense(
         self,
@@ -111,19 +116,22 @@ class _Parts:
         noisy: bool = False,
         dtype: str = "float32",
     ) -> Any:
-        seed, self._seed = self._seed, self._seed + 2
         if noisy:
-            sigma = self._config.noisy_sigma
+            sigma, seed = self._config.noisy_sigma, self._next_seed()
             return NoisyDense(units, sigma, seed=seed, name=name, dtype=dtype)(inputs)
-        bound = inputs.shape[-1] ** -0.5
+        initializers = self.initializers(inputs.shape[-1])
+        dense = keras.layers.Dense(units, name=name, dtype=dtype, **initializers)
+        return dense(inputs)
+
+    def initializers(self, fan_in: int) -> dict[str, keras.initializers.Initializer]:
+        """Those of a layer whose units have `fan_in` inputs each."""
+        bound, seed = fan_in**-0.5, self._next_seed()
         kernel, bias = (
             keras.initializers.RandomUniform(-bound, bound, seed=seed + i)
             for i in range(2)
         )
-        return keras.layers.Dense(
-            units,
-            kernel_initializer=kernel,
-            bias_initializer=bias,
-            name=name,
-            dtype=dtype,
-        )(inputs)
+        return {"kernel_initializer": kernel, "bias_initializer": bias}
+
+    def _next_seed(self) -> int:
+        seed, self._seed = self._seed, self._seed + 2
+        return seed

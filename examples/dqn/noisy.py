@@ -1,5 +1,6 @@
 """A dense layer that explores by itself: its weights carry learned noise."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -79,3 +80,16 @@ class NoisyDense(keras.layers.Layer):
         """Returns what the layer is made from."""
         own = {"units": self.units, "sigma": self.sigma, "seed": self.seed}
         return {**super().get_config(), **own}
+
+
+def noise_size(layers: Sequence[NoisyDense]) -> int:
+    """How many numbers the noise of all these layers takes."""
+    return sum(layer.noise_size for layer in layers)
+
+
+def spread_noise(layers: Sequence[NoisyDense], noise: Any) -> None:
+    """Gives each layer its share of a vector."""
+    start = 0
+    for layer in layers:
+        layer.set_noise(noise[start : start + layer.noise_size])
+        start += layer.noise_size

@@ -43,20 +43,26 @@ class NStep:
         n: Most steps in a transition. At least 1.
         gamma: Discount per step. In [0, 1].
         num_envs: Environments that steps come from.
+        reward_clip: Largest absolute reward; None is no limit.
 
     References:
         Sutton, Learning to Predict by the Methods of Temporal Differences, 1988.
         Hessel et al., Rainbow, 2018. https://arxiv.org/abs/1710.02298
     """
 
-    def __init__(self, n: int, gamma: float, num_envs: int):
+    def __init__(
+        self, n: int, gamma: float, num_envs: int, reward_clip: float | None = None
+    ):
         self.n = n
+        self._reward_clip = reward_clip
         self._discounts = np.float32(gamma) ** np.arange(n + 1, dtype=np.float32)
         # (observation, action, reward) of the steps that still wait.
         self._waiting: list[deque] = [deque() for _ in range(num_envs)]
 
     def push(self, steps: Steps) -> Transitions:
         """Takes in steps and gives out what is complete with them."""
+        if self._reward_clip is not None:
+            steps = steps._replace(rewards=_clip(steps.rewards, self._reward_clip))
         if self.n == 1:
             discounts = np.where(steps.terminated, np.float32(0), self._discounts[1])
             return Transitions(*steps[:3], discounts, steps.next_observations)
@@ -81,3 +87,9 @@ class NStep:
         observation, action, _ = waiting.popleft()
         discount = np.float32(0) if terminated else self._discounts[steps]
         return observation, action, total, discount, after
+
+
+def _clip(rewards: np.ndarray, limit: float) -> np.ndarray:
+    # An infinite reward must stay visible to the check that refuses it.
+    clipped = np.clip(rewards, -limit, limit)
+    return np.where(np.isfinite(rewards), clipped, rewards)

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import gymnasium
 import numpy as np
@@ -14,11 +14,15 @@ import tyro
 from examples.dqn.command_line import parse_words, run_reporting
 from examples.dqn.config import Config, ConfigError
 from examples.dqn.envs import make_env
+from examples.dqn.evaluate import evaluate
 from examples.dqn.play_episode import play_episode
 from examples.dqn.policy import NumpyPolicy
 from examples.dqn.quiet import silent_libraries
 from examples.dqn.run_folder import read_config
 from examples.dqn.video import check_video, record_episode
+
+if TYPE_CHECKING:
+    from examples.dqn.agent import Policy
 
 # Before Keras is first imported, in `load_policy`.
 os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -71,7 +75,15 @@ def main(settings: Play, tell: Callable[[str], None] = print) -> np.ndarray:
     config = read_config(settings.run)
     if settings.video:
         check_video(config.env_id)
-    policy = load_policy(settings.run)
+    policy = load_policy(settings.run, config)
+    if policy.frame_stack is not None:
+        _check_unseen(settings)
+        seeds = range(settings.seed, settings.seed + settings.episodes)
+        scores = evaluate(policy, config.env_id, len(seeds), settings.seed)
+        for seed, score in zip(seeds, scores):
+            tell(f"seed {seed}: return {score:g}")
+        tell(f"mean return {scores.mean():.1f} over {len(scores)} greedy episodes")
+        return scores
     env = _make_env(config, settings.render)
     returns = []
     for index in range(settings.episodes):
@@ -89,7 +101,15 @@ def main(settings: Play, tell: Callable[[str], None] = print) -> np.ndarray:
     return np.array(returns)
 
 
-def load_policy(folder: Path) -> NumpyPolicy:
+def _check_unseen(settings: Play) -> None:
+    if settings.render or settings.video:
+        raise ConfigError(
+            "render and video must go with an environment whose observations are no "
+            f"images. Received: render={settings.render}, video={settings.video}"
+        )
+
+
+def load_policy(folder: Path, config: Config) -> "Policy":
     """The policy that a run has kept.
 
     Raises:
@@ -107,13 +127,19 @@ def load_policy(folder: Path) -> NumpyPolicy:
 
         # The layers of ours that a saved network may have.
         from examples.dqn import network, noisy  # noqa: F401
+        from examples.dqn.graph_policy import GraphPolicy
     try:
-        return NumpyPolicy(keras.models.load_model(path, compile=False))
+        loaded = keras.models.load_model(path, compile=False)
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(
             f"run must have a whole policy.keras ({reason}). Received: {folder}"
         ) from error
+    _, *shape = loaded.input_shape
+    if len(shape) == 1:
+        return NumpyPolicy(loaded)
+    weights, actions = loaded.get_weights(), loaded.output_shape[1]
+    return GraphPolicy(weights, tuple(shape), actions, config)
 
 
 def _make_env(config: Config, shown: bool) -> gymnasium.Env:

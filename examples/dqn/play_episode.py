@@ -1,15 +1,18 @@
 """One greedy episode from start to end, for those who watch."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import gymnasium
 
 from examples.dqn.evaluate import MAX_STEPS
-from examples.dqn.policy import NumpyPolicy
+
+if TYPE_CHECKING:
+    from examples.dqn.agent import Policy
 
 
 def play_episode(
-    policy: NumpyPolicy,
+    policy: "Policy",
     env: gymnasium.Env,
     seed: int,
     watch: Callable[[], None] = lambda: None,

@@ -48,6 +48,9 @@ class NumpyPolicy:
         network: What to copy.
     """
 
+    # It sees single observations; `GraphPolicy` has the number of images here.
+    frame_stack: int | None = None
+
     def __init__(self, network: Any):
         self.weights: list[np.ndarray] = network.get_weights()
         self.num_actions: int = network.output_shape[1]

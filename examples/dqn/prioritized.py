@@ -1,6 +1,7 @@
 """A replay that repeats what surprised the agent."""
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from examples.dqn.replay import Replay, Sample, Transitions
 
@@ -23,6 +24,7 @@ class PrioritizedReplay(Replay):
         exponent: 0 draws uniformly, 1 in proportion to the error. In [0, 1].
         correction: How much of the bias is corrected at the start. In [0, 1].
         total: Transitions after which all of it is. At least 1.
+        dtype: What observations are kept as.
 
     References:
         Schaul et al., Prioritized Experience Replay, 2016.
@@ -36,8 +38,9 @@ class PrioritizedReplay(Replay):
         exponent: float,
         correction: float,
         total: int,
+        dtype: DTypeLike = np.float32,
     ):
-        super().__init__(size, observation_shape)
+        super().__init__(size, observation_shape, dtype)
         self._exponent, self._first_correction = exponent, correction
         self._total = total
         self._tree = SumTree(size)

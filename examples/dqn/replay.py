@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 
 class Transitions(NamedTuple):
@@ -43,18 +44,24 @@ class Replay:
     Args:
         size: Transitions kept.
         observation_shape: Shape of one observation.
+        dtype: What observations are kept as.
     """
 
-    def __init__(self, size: int, observation_shape: tuple[int, ...]):
+    def __init__(
+        self,
+        size: int,
+        observation_shape: tuple[int, ...],
+        dtype: DTypeLike = np.float32,
+    ):
         self.size = size
         self.added = 0
         """Transitions that came in, those that left again included."""
         self._ring = Transitions(
-            observations=np.zeros((size, *observation_shape), np.float32),
+            observations=np.zeros((size, *observation_shape), dtype),
             actions=np.zeros(size, np.int32),
             rewards=np.zeros(size, np.float32),
             discounts=np.zeros(size, np.float32),
-            next_observations=np.zeros((size, *observation_shape), np.float32),
+            next_observations=np.zeros((size, *observation_shape), dtype),
         )
 
     @property

@@ -6,14 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from examples.dqn.agent import Agent
+from examples.dqn.agent import Agent, Policy
 from examples.dqn.checkpoint import write_checkpoint
 from examples.dqn.config import Config, RunError
 from examples.dqn.envs import AnyEnvironments
 from examples.dqn.evaluate import evaluate
+from examples.dqn.frame_replay import (
+    FrameNStep,
+    FrameReplay,
+    PrioritizedFrameReplay,
+)
+from examples.dqn.frames import Frames
 from examples.dqn.interrupt import Interrupt
 from examples.dqn.nstep import NStep
-from examples.dqn.policy import NumpyPolicy
 from examples.dqn.prioritized import PrioritizedReplay
 from examples.dqn.replay import Replay, Transitions
 from examples.dqn.report import Report, Row
@@ -62,11 +67,11 @@ class Trainer:
         self.report = report
         self.generator = generator
         self.eval_seed = eval_seed
-        self.nstep = NStep(config.n_step, config.gamma, config.num_envs)
         self.replay = make_replay(config, envs.observation_shape)
+        self.nstep = make_nstep(config, self.replay)
         self.epsilon = epsilon_schedule(config)
         self.policy = agent.policy()
-        self.best: tuple[float, NumpyPolicy] | None = None
+        self.best: tuple[float, Policy] | None = None
         self.history = History()
         self.step = 0
 
@@ -134,11 +139,11 @@ class Trainer:
             self.envs = pickle.loads(state["envs"])
             return True
         # The environments are new, so no step of theirs waits for more.
-        self.nstep = NStep(self.config.n_step, self.config.gamma, self.config.num_envs)
+        self.nstep = make_nstep(self.config, self.replay)
         self.envs.finished_returns = state["finished_returns"]
         return False
 
-    def kept_policy(self) -> NumpyPolicy:
+    def kept_policy(self) -> Policy:
         """The policy that the final score is for."""
         if self.config.keep == "last" or self.best is None:
             return self.policy
@@ -220,16 +225,30 @@ class Trainer:
 
 
 def make_replay(config: Config, observation_shape: tuple[int, ...]) -> Replay:
-    """The replay that the configuration asks for."""
-    if not config.prioritized:
-        return Replay(config.replay_size, observation_shape)
-    return PrioritizedReplay(
-        config.replay_size,
-        observation_shape,
-        config.priority_exponent,
-        config.priority_correction,
-        config.total_steps,
+    """The replay that the configuration and the observations ask for."""
+    priorities: dict[str, Any] = dict(
+        exponent=config.priority_exponent,
+        correction=config.priority_correction,
+        total=config.total_steps,
     )
+    size = config.replay_size
+    if len(observation_shape) > 1:
+        stack, *frame_shape = observation_shape
+        frames = Frames(size, tuple(frame_shape), stack)
+        if config.prioritized:
+            return PrioritizedFrameReplay(size, frames, **priorities)
+        return FrameReplay(size, frames)
+    if config.prioritized:
+        return PrioritizedReplay(size, observation_shape, **priorities)
+    return Replay(size, observation_shape)
+
+
+def make_nstep(config: Config, replay: Replay) -> NStep:
+    """What makes transitions for a replay; no episode has begun for it."""
+    form = config.n_step, config.gamma, config.num_envs, config.reward_clip
+    if isinstance(replay, FrameReplay):
+        return FrameNStep(*form, replay)
+    return NStep(*form)
 
 
 def try_pickle(envs: AnyEnvironments) -> bytes | None:

@@ -10,10 +10,11 @@ import numpy as np
 from examples.dqn.config import ConfigError
 from examples.dqn.envs import make_env
 from examples.dqn.play_episode import play_episode
-from examples.dqn.policy import NumpyPolicy
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+    from examples.dqn.agent import Policy
 
 # A minute at 50 frames per second; a good policy may go on for much longer.
 MAX_FRAMES = 3_000
@@ -31,6 +32,8 @@ def check_video(env_id: str) -> None:
 
         env = _make_drawn_env(env_id)
         try:
+            if len(env.observation_space.shape) > 1:
+                raise ValueError("its observations are images, which are not recorded")
             env.reset(seed=0)
             _check_frame(env.render())
         finally:
@@ -44,7 +47,7 @@ def check_video(env_id: str) -> None:
         ) from error
 
 
-def record_episode(path: Path, policy: NumpyPolicy, env_id: str, seed: int) -> float:
+def record_episode(path: Path, policy: "Policy", env_id: str, seed: int) -> float:
     """Plays one greedy episode and draws it.
 
     Args:

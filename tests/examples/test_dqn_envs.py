@@ -171,7 +171,7 @@ def test_cartpole_returns_match_its_rewards(mode):
         ("CartPole-v9", ["env_id", "CartPole-v9"]),
         ("", ["env_id", "''"]),
         ("Pendulum-v1", ["env_id", "Discrete actions", "Box(-2.0, 2.0"]),
-        ("FrozenLake-v1", ["env_id", "flat Box observation", "Discrete(16)"]),
+        ("FrozenLake-v1", ["env_id", "Box observations", "Discrete(16)"]),
     ],
 )
 def test_unfit_environment(env_id, words):

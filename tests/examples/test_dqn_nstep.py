@@ -94,3 +94,20 @@ def test_every_step_begins_one_transition():
         seen += nstep.push(one).actions.tolist()
     assert seen == list(range(len(seen)))
     assert 300 - len(seen) < 4
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_each_reward_is_clipped_by_itself(n):
+    nstep = NStep(n, 0.5, 1, reward_clip=2.0)
+    rewards = [5.0, 1.0, -7.0, np.inf, np.nan]
+    out = []
+    for reward in rewards:
+        one = np.zeros((1, 1))
+        flags = np.array([False]), np.array([reward is rewards[-1]])
+        steps = Steps(one, np.zeros(1, int), np.array([reward]), *flags, one, [0])
+        out += nstep.push(steps).rewards.tolist()
+    # What is not finite stays, so that the run can refuse it.
+    clipped = np.array([2.0, 1.0, -2.0, np.inf, np.nan])
+    if n == 2:
+        clipped[:-1] += 0.5 * clipped[1:]
+    np.testing.assert_array_equal(out, clipped)

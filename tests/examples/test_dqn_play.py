@@ -45,7 +45,7 @@ def run(tmp_path_factory):
 def test_play_is_greedy_and_from_the_seed(run, capsys):
     folder = run.run_folder
     assert run_command([str(folder), "--episodes", "3", "--seed", "5"]) == 0
-    returns = evaluate(load_policy(folder), "CartPole-v1", 3, 5)
+    returns = evaluate(load_policy(folder, read_config(folder)), "CartPole-v1", 3, 5)
     lines = capsys.readouterr().out.splitlines()
     assert lines == [
         *(f"seed {5 + i}: return {value:g}" for i, value in enumerate(returns)),

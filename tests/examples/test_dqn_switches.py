@@ -133,6 +133,9 @@ def test_every_switch_of_the_learning_rule_is_tried_here():
         *("epsilon_schedule", "epsilon_start", "epsilon_end", "epsilon_fraction"),
         *("epsilon_points", "learning_rate_end", "learning_rate_schedule"),
         *("adam_epsilon", "clip_percentile", "clip_window", "clip_norm", "clip_value"),
+        *("checkpoint_every", "keep_checkpoints", "resume"),
+        # Tested in `test_dqn_images.py` and `test_dqn_nstep.py`.
+        *("frame_stack", "reward_clip"),
         # Parts of a switch.
         *("priority_exponent", "priority_correction", "quantiles", "noisy_sigma"),
     }
