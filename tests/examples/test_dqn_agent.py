@@ -23,7 +23,9 @@ def make_agent(strategy=None, **settings):
         batch_size=8,
         updates_per_train=6,
         target_period=6,
-        clipper="norm",  # the quickest to compile
+        # The quickest to compile.
+        clipper="norm",
+        xla=False,
     )
     config = Config(**defaults | settings)
     return Agent((4,), 2, config, strategy or tf.distribute.get_strategy())
@@ -49,9 +51,9 @@ def flat(network):
     "settings",
     [
         dict(target_period=12, double=False),
-        dict(target_period=4),
+        dict(target_period=4, xla=True),
         dict(target_period=1, target_rate=0.1, double=False),
-        dict(target_period=6, clipper="autoclip"),
+        dict(target_period=6, clipper="autoclip", xla=True),
         dict(target_period=6, noisy=True, dueling=True),
         dict(target_period=6, distributional=True, quantiles=4, layer_norm=True),
     ],

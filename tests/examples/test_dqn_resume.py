@@ -22,6 +22,7 @@ pytest.importorskip("tyro")
 import gymnasium
 
 from examples.dqn.checkpoint import read_newest
+from examples.dqn.command_line import flags_of
 from examples.dqn.config import Config, ConfigError, RunError
 from examples.dqn.interrupt import Interrupt
 from examples.dqn.train import main, run_command
@@ -35,6 +36,7 @@ SMALL = dict(
     updates_per_train=8,
     target_period=8,
     hidden_sizes=(16, 16),
+    xla=False,  # takes longest to compile
     eval_every=512,
     eval_episodes=2,
     final_episodes=3,
@@ -42,7 +44,7 @@ SMALL = dict(
 )
 # Everything that an agent can have, in as few runs as possible.
 FORMS = {
-    "plain": dict(num_envs=3, epsilon_end=0.3),
+    "plain": dict(num_envs=3, epsilon_end=0.3, xla=True),
     "all switches": dict(
         n_step=3,
         prioritized=True,
@@ -73,7 +75,7 @@ def run_until(step, folder, **settings):
     Trainer._collect = stop
     try:
         with contextlib.suppress(Killed):
-            main(Config(**SMALL, run_folder=folder, **settings))
+            main(Config(**{**SMALL, **settings}, run_folder=folder))
     finally:
         Trainer._collect = collect
 
@@ -97,7 +99,7 @@ def assert_same(first, second):
 
 @pytest.mark.parametrize("form", FORMS)
 def test_resumed_run_equals_an_undisturbed_one(form, tmp_path):
-    whole = main(Config(**SMALL, run_folder=tmp_path / "whole", **FORMS[form]))
+    whole = main(Config(**{**SMALL, **FORMS[form]}, run_folder=tmp_path / "whole"))
     # The newest checkpoint is that of step 768.
     run_until(890, tmp_path / "broken", **FORMS[form])
     resumed = main(Config(resume=tmp_path / "broken"))
@@ -108,14 +110,6 @@ def test_resumed_run_equals_an_undisturbed_one(form, tmp_path):
 
 def command(*flags):
     return [sys.executable, "-m", "examples.dqn.train", *map(str, flags)]
-
-
-def flags_of(settings):
-    words = []
-    for name, value in settings.items():
-        values = value if isinstance(value, tuple) else (value,)
-        words += [f"--{name.replace('_', '-')}", *map(str, values)]
-    return words
 
 
 def wait_for_checkpoints(folder, count):
@@ -133,7 +127,7 @@ def test_killed_process_is_resumed_by_another(tmp_path):
     settings = {**SMALL, "total_steps": 6144, "checkpoint_every": 128}
     broken = tmp_path / "broken"
     process = subprocess.Popen(
-        command("--run-folder", broken, *flags_of(settings)),
+        command("--run-folder", broken, *flags_of(Config(**settings))),
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -162,7 +156,7 @@ def test_signal_ends_with_a_checkpoint_and_a_score(number, tmp_path, capsys):
 
     Trainer._collect = signalled
     try:
-        flags = flags_of(SMALL)
+        flags = flags_of(Config(**SMALL))
         assert run_command(["--run-folder", str(tmp_path / "run"), *flags]) == 0
     finally:
         Trainer._collect = collect
@@ -235,7 +229,7 @@ def test_faulty_environment_ends_the_run_with_one_line(
         gymnasium.register(name, lambda fault: Failing(fault), kwargs={"fault": fault})
     settings = {**SMALL, "env_id": name, "eval_every": 10**6}
     monkeypatch.setattr(Failing, "good_steps", 800)
-    flags = ["--run-folder", str(tmp_path / "run"), *flags_of(settings)]
+    flags = ["--run-folder", str(tmp_path / "run"), *flags_of(Config(**settings))]
     assert run_command(flags) == 1
     told = capsys.readouterr().err
     assert told.count("\n") == 1
@@ -259,7 +253,7 @@ def test_full_disk_ends_the_run_with_one_line(tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr(trainer, "write_checkpoint", full)
     run = tmp_path / "run"
-    assert run_command(["--run-folder", str(run), *flags_of(SMALL)]) == 1
+    assert run_command(["--run-folder", str(run), *flags_of(Config(**SMALL))]) == 1
     told = capsys.readouterr().err
     assert told.count("\n") == 1
     assert "checkpoint of step 512" in told

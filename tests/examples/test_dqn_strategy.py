@@ -19,6 +19,7 @@ if keras.backend.backend() != "tensorflow":
 import tensorflow as tf
 
 from examples.dqn.checkpoint import read_newest
+from examples.dqn.command_line import flags_of
 from examples.dqn.config import Config, ConfigError
 from examples.dqn.strategy import make_strategy
 from examples.dqn.train import main
@@ -96,19 +97,12 @@ SMALL = dict(
     updates_per_train=8,
     target_period=8,
     hidden_sizes=(16, 16),
+    xla=False,  # takes longest to compile
     eval_every=512,
     eval_episodes=2,
     final_episodes=3,
     checkpoint_every=128,
 )
-
-
-def flags_of(settings):
-    words = []
-    for name, value in settings.items():
-        values = value if isinstance(value, tuple) else (value,)
-        words += [f"--{name.replace('_', '-')}", *map(str, values)]
-    return words
 
 
 def run_workers(folder, run_folder, dies_at=("never", "never")):
@@ -119,7 +113,8 @@ def run_workers(folder, run_folder, dies_at=("never", "never")):
         for task in tasks
     ]
     flags = ["--strategy", "multi_worker", "--run-folder", run_folder]
-    commands = [["dqn_worker.py", step, *flags, *flags_of(SMALL)] for step in dies_at]
+    flags += flags_of(Config(**SMALL))
+    commands = [["dqn_worker.py", step, *flags] for step in dies_at]
     return cluster.run(commands, environments, folder, timeout=240)
 
 
