@@ -7,7 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from examples.dqn.config import Config, RunError
+from examples.dqn.config import Config
+from examples.dqn.errors import RunError
 from examples.dqn.graph_policy import GraphPolicy
 from examples.dqn.losses import (
     huber,

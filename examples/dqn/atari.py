@@ -6,7 +6,8 @@ nothing here imports it before a game is asked for.
 
 import gymnasium
 
-from examples.dqn.config import Config, ConfigError
+from examples.dqn.config import Config
+from examples.dqn.errors import ConfigError
 from examples.dqn.vector_envs import VectorEnvironments
 
 FRAME_SHAPE = (84, 84, 1)

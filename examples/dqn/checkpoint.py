@@ -6,7 +6,7 @@ import pickle
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from examples.dqn.config import ConfigError
+from examples.dqn.errors import ConfigError
 
 # Changes with the format: what an older version wrote is then foreign.
 MAGIC = b"keras_gradclip DQN checkpoint 1\n"

@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 
 import tyro
 
-from examples.dqn.config import OF_THE_MACHINE, Config, ConfigError, RunError
+from examples.dqn.config import OF_THE_MACHINE, Config
 from examples.dqn.configs import tuned_config
+from examples.dqn.errors import ConfigError, RunError
 
 Settings = TypeVar("Settings")
 

@@ -6,7 +6,8 @@ import gymnasium
 import numpy as np
 
 from examples.dqn.atari import FRAME_SHAPE, is_atari, make_atari, register_atari
-from examples.dqn.config import Config, ConfigError
+from examples.dqn.config import Config
+from examples.dqn.errors import ConfigError
 from examples.dqn.frame_stacking import FrameStacking
 from examples.dqn.nstep import Steps
 from examples.dqn.vector_envs import VectorEnvironments

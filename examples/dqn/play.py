@@ -12,8 +12,9 @@ import numpy as np
 import tyro
 
 from examples.dqn.command_line import parse_words, run_reporting
-from examples.dqn.config import Config, ConfigError
+from examples.dqn.config import Config
 from examples.dqn.envs import make_env
+from examples.dqn.errors import ConfigError
 from examples.dqn.evaluate import evaluate
 from examples.dqn.play_episode import play_episode
 from examples.dqn.policy import NumpyPolicy

@@ -14,9 +14,10 @@ import tyro
 from matplotlib.figure import Figure
 
 from examples.dqn.command_line import parse_words, run_reporting
-from examples.dqn.config import Config, ConfigError
+from examples.dqn.config import Config
 from examples.dqn.configs import tuned_config
 from examples.dqn.curves import draw_seeds, dress_axes
+from examples.dqn.errors import ConfigError
 from examples.dqn.run_folder import read_config
 
 # Okabe and Ito's, which stay apart for colour-blind eyes.

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from examples.dqn.cluster import is_chief
-from examples.dqn.config import Config, ConfigError
+from examples.dqn.config import Config
+from examples.dqn.errors import ConfigError
 
 # They say where a run is, not what it is.
 _PLACES = {"resume", "run_folder"}

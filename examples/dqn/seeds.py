@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from examples.dqn.command_line import flags_of
-from examples.dqn.config import Config, ConfigError, RunError
+from examples.dqn.config import Config
+from examples.dqn.errors import ConfigError, RunError
 from examples.dqn.interrupt import Interrupt
 from examples.dqn.run_folder import make_run_folder
 

@@ -5,7 +5,8 @@ import os
 import tensorflow as tf
 
 from examples.dqn.cluster import task
-from examples.dqn.config import Config, ConfigError
+from examples.dqn.config import Config
+from examples.dqn.errors import ConfigError
 
 
 def configure_devices(config: Config) -> None:

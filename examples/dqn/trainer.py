@@ -8,8 +8,9 @@ import numpy as np
 
 from examples.dqn.agent import Agent, Policy
 from examples.dqn.checkpoint import write_checkpoint
-from examples.dqn.config import Config, RunError
+from examples.dqn.config import Config
 from examples.dqn.envs import AnyEnvironments
+from examples.dqn.errors import RunError
 from examples.dqn.evaluate import evaluate
 from examples.dqn.frame_replay import (
     FrameNStep,

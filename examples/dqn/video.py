@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import gymnasium
 import numpy as np
 
-from examples.dqn.config import ConfigError
 from examples.dqn.envs import make_env
+from examples.dqn.errors import ConfigError
 from examples.dqn.play_episode import play_episode
 
 if TYPE_CHECKING:

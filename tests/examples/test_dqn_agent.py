@@ -12,7 +12,8 @@ if keras.backend.backend() != "tensorflow":
 import tensorflow as tf
 
 from examples.dqn.agent import Agent
-from examples.dqn.config import Config, ConfigError
+from examples.dqn.config import Config
+from examples.dqn.errors import ConfigError
 from examples.dqn.policy import NumpyPolicy
 from examples.dqn.replay import Transitions
 

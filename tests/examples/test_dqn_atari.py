@@ -16,9 +16,10 @@ pytest.importorskip("tyro")
 
 from examples.dqn import evaluate as evaluation
 from examples.dqn.atari import FRAME_SHAPE, register_atari
-from examples.dqn.config import Config, ConfigError
+from examples.dqn.config import Config
 from examples.dqn.configs import tuned_config
 from examples.dqn.envs import make_environments
+from examples.dqn.errors import ConfigError
 from examples.dqn.frame_replay import FrameNStep, FrameReplay
 from examples.dqn.frame_stacking import FrameStacking
 from examples.dqn.frames import Frames

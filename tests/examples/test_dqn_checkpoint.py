@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from examples.dqn.checkpoint import MAGIC, find_fault, read_newest, write_checkpoint
-from examples.dqn.config import ConfigError
+from examples.dqn.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
 

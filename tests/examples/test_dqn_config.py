@@ -9,8 +9,9 @@ import pytest
 pytest.importorskip("tyro")
 
 from examples.dqn.command_line import parse_arguments
-from examples.dqn.config import Config, ConfigError
+from examples.dqn.config import Config
 from examples.dqn.configs import TUNED, tuned_config
+from examples.dqn.errors import ConfigError
 from examples.dqn.run_folder import make_run_folder
 
 ROOT = Path(__file__).parents[2]

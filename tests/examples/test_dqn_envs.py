@@ -7,12 +7,13 @@ gymnasium = pytest.importorskip("gymnasium")
 
 from gymnasium.vector import AutoresetMode, SyncVectorEnv  # noqa: E402
 
-from examples.dqn.config import Config, ConfigError  # noqa: E402
+from examples.dqn.config import Config  # noqa: E402
 from examples.dqn.envs import (  # noqa: E402
     Environments,
     make_env,
     make_environments,
 )
+from examples.dqn.errors import ConfigError  # noqa: E402
 from examples.dqn.nstep import NStep  # noqa: E402
 from examples.dqn.replay import Replay  # noqa: E402
 from examples.dqn.vector_envs import VectorEnvironments  # noqa: E402

@@ -8,9 +8,10 @@ import pytest
 pytest.importorskip("matplotlib")
 pytest.importorskip("tyro")
 
-from examples.dqn.config import Config, ConfigError
+from examples.dqn.config import Config
 from examples.dqn.configs import tuned_config
 from examples.dqn.curves import bootstrap_band, interquartile_mean
+from examples.dqn.errors import ConfigError
 from examples.dqn.plot import (
     METRICS,
     align,

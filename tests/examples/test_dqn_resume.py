@@ -23,7 +23,8 @@ import gymnasium
 
 from examples.dqn.checkpoint import read_newest
 from examples.dqn.command_line import flags_of
-from examples.dqn.config import Config, ConfigError, RunError
+from examples.dqn.config import Config
+from examples.dqn.errors import ConfigError, RunError
 from examples.dqn.interrupt import Interrupt
 from examples.dqn.train import main, run_command
 from examples.dqn.trainer import Trainer

@@ -20,8 +20,9 @@ pytest.importorskip("tyro")
 
 from examples.dqn import seeds
 from examples.dqn.command_line import flags_of, parse_arguments
-from examples.dqn.config import Config, RunError
+from examples.dqn.config import Config
 from examples.dqn.configs import tuned_config
+from examples.dqn.errors import RunError
 from examples.dqn.run_folder import read_config
 from examples.dqn.seeds import parse_seeds, train_seeds
 from examples.dqn.train import main, run_command

@@ -20,7 +20,8 @@ import tensorflow as tf
 
 from examples.dqn.checkpoint import read_newest
 from examples.dqn.command_line import flags_of
-from examples.dqn.config import Config, ConfigError
+from examples.dqn.config import Config
+from examples.dqn.errors import ConfigError
 from examples.dqn.strategy import make_strategy
 from examples.dqn.train import main
 

@@ -17,7 +17,7 @@ import gymnasium
 from PIL import Image, ImageSequence
 
 from examples.dqn import train, video
-from examples.dqn.config import ConfigError
+from examples.dqn.errors import ConfigError
 from examples.dqn.video import check_video, record_episode
 
 
