@@ -37,7 +37,7 @@ BAD_FLAGS = [
     ("--clip-norm 0", ["clip_norm", "above 0", "0.0"]),
     ("--clip-value -1", ["clip_value", "above 0", "-1"]),
     ("--clip-scope word", ["--clip-scope", "layer", "word"]),
-    ("--strategy tpu", ["--strategy", "mirrored", "tpu"]),
+    ("--strategy pod", ["--strategy", "mirrored", "pod"]),
     ("--gamma 1.01", ["gamma", "[0, 1]", "1.01"]),
     ("--target-rate 0", ["target_rate", "(0, 1]", "0.0"]),
     ("--learning-rate inf", ["learning_rate", "above 0", "inf"]),

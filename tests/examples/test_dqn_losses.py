@@ -111,8 +111,13 @@ def test_quantile_huber_divides_by_delta():
 def test_quantile_huber_learns_the_quantiles_of_a_distribution():
     targets = tf.constant(np.linspace(0, 10, 101, dtype=np.float32)[None])
     quantiles = tf.Variable(np.zeros((1, 5), np.float32))
-    for _ in range(1500):
-        with tf.GradientTape() as tape:
-            loss = quantile_huber(targets, quantiles, delta=0.01)
-        quantiles.assign_sub(0.1 * tape.gradient(loss, quantiles))
+
+    @tf.function
+    def descend():
+        for _ in tf.range(1500):
+            with tf.GradientTape() as tape:
+                loss = quantile_huber(targets, quantiles, delta=0.01)
+            quantiles.assign_sub(0.1 * tape.gradient(loss, quantiles))
+
+    descend()
     np.testing.assert_allclose(quantiles[0], [1, 3, 5, 7, 9], atol=0.15)

@@ -162,13 +162,13 @@ def test_noise_of_the_policy_is_that_of_the_network():
     from_network, from_policy = [], []
     generator = np.random.default_rng(6)
     dense = NumpyPolicy(network)._torso[1]
-    for _ in range(2000):
+    for _ in range(500):
         layer.set_noise(draw_noise(generator, layer.noise_size))
         from_network.append(np.array(layer(inputs, training=True))[0])
         from_policy.append(dense.with_noise(generator)(inputs)[0])
     np.testing.assert_allclose(
-        np.mean(from_policy, axis=0), np.mean(from_network, axis=0), atol=0.05
+        np.mean(from_policy, axis=0), np.mean(from_network, axis=0), atol=0.1
     )
     np.testing.assert_allclose(
-        np.std(from_policy, axis=0), np.std(from_network, axis=0), rtol=0.15
+        np.std(from_policy, axis=0), np.std(from_network, axis=0), rtol=0.2
     )

@@ -78,7 +78,7 @@ print(json.dumps([
 """
 
 
-@pytest.mark.parametrize("replicas", [2, 4])
+@pytest.mark.parametrize("replicas", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_mirrored_equals_one_device(replicas):
     done = subprocess.run(
         [sys.executable, "-c", COMPARE, str(replicas)],

@@ -128,12 +128,11 @@ def test_every_switch_of_the_learning_rule_is_tried_here():
         *("train_every", "updates_per_train", "batch_size", "replay_size"),
         *("strategy", "logical_devices", "threads", "eval_every", "eval_episodes"),
         *("xla", "checkpoint_every", "keep_checkpoints", "resume"),
-        *("keep", "final_episodes", "run_folder", "hidden_sizes"),
+        *("keep", "final_episodes", "run_folder", "hidden_sizes", "video"),
         # Tested in `test_dqn_schedules.py` and `test_dqn_agent.py`.
         *("epsilon_schedule", "epsilon_start", "epsilon_end", "epsilon_fraction"),
         *("epsilon_points", "learning_rate_end", "learning_rate_schedule"),
         *("adam_epsilon", "clip_percentile", "clip_window", "clip_norm", "clip_value"),
-        *("checkpoint_every", "keep_checkpoints", "resume"),
         # Tested in `test_dqn_images.py` and `test_dqn_nstep.py`.
         *("frame_stack", "reward_clip"),
         # Parts of a switch.

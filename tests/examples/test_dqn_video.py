@@ -61,13 +61,13 @@ class Blinking(gymnasium.Env):
         return self.frame + np.uint8(40 * self.steps)
 
 
-class Blind(Blinking):
+class Pictureless(Blinking):
     frame = np.zeros((), np.uint8)
 
 
 @pytest.fixture(autouse=True)
 def register():
-    for kind in (Blinking, Blind):
+    for kind in (Blinking, Pictureless):
         name = f"{kind.__name__}-v0"
         if name not in gymnasium.registry:
             gymnasium.register(name, kind)
@@ -111,8 +111,10 @@ def test_gymnasium_environment_without_a_display(tmp_path, monkeypatch):
 
 
 def test_no_picture_is_told(tmp_path):
-    with pytest.raises(ConfigError, match=r"draws RGB frames.*its frame is.*Blind-v0"):
-        check_video("Blind-v0")
+    with pytest.raises(
+        ConfigError, match=r"draws RGB frames.*its frame is.*Pictureless-v0"
+    ):
+        check_video("Pictureless-v0")
 
 
 def test_missing_package_is_told_before_training(tmp_path, capsys, monkeypatch):
