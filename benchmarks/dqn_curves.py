@@ -22,8 +22,10 @@ def draw_curves(
         bars: The score that each environment is held to.
     """
     runs = {env_id: lines for env_id, lines in runs.items() if lines}
-    figure = Figure(figsize=(11, 7), dpi=130, layout="constrained")
-    panels = figure.subplots(2, 2).ravel()
+    lines_of_panels = (len(runs) + 1) // 2
+    size = (11, 3.7 * lines_of_panels)
+    figure = Figure(figsize=size, dpi=130, layout="constrained")
+    panels = figure.subplots(lines_of_panels, 2, squeeze=False).ravel()
     for axes, (env_id, lines) in zip(panels, runs.items()):
         steps = np.array([step for step, _ in lines[0]["curve"]])
         values = np.array([[value for _, value in line["curve"]] for line in lines])
