@@ -18,9 +18,9 @@ from examples.dqn.losses import (
     value_of,
 )
 from examples.dqn.network import build_q_network
-from examples.dqn.noisy import NoisyDense, draw_noise, noise_size, spread_noise
+from examples.dqn.noisy import NoisyDense, noise_size, spread_noise
 from examples.dqn.optimizer import clip_history, make_optimizer
-from examples.dqn.policy import NumpyPolicy
+from examples.dqn.policy import NumpyPolicy, draw_noise
 from examples.dqn.replay import Transitions
 
 Tensor = Any

@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from examples.dqn.config import Config
 from examples.dqn.network import build_q_network
-from examples.dqn.noisy import NoisyDense, draw_noise, noise_size, spread_noise
+from examples.dqn.noisy import NoisyDense, noise_size, spread_noise
+from examples.dqn.policy import draw_noise
 
 
 class GraphPolicy:

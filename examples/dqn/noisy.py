@@ -4,13 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
-
-
-def draw_noise(generator: np.random.Generator, size: int) -> np.ndarray:
-    """`sign(x) * sqrt(|x|)` of as many standard normal numbers x."""
-    normal = generator.standard_normal(size, np.float32)
-    return np.sign(normal) * np.sqrt(np.abs(normal))
 
 
 @keras.saving.register_keras_serializable("dqn")

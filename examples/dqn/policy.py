@@ -9,7 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from examples.dqn.noisy import draw_noise
+
+def draw_noise(generator: np.random.Generator, size: int) -> np.ndarray:
+    """`sign(x) * sqrt(|x|)` of as many standard normal numbers x."""
+    normal = generator.standard_normal(size, np.float32)
+    return np.sign(normal) * np.sqrt(np.abs(normal))
 
 
 class Dense(NamedTuple):

@@ -154,3 +154,16 @@ def test_command_fails_with_one_line_before_tensorflow(flags):
     modules = {line.split("|")[-1].strip() for line in lines}
     assert "numpy" in modules
     assert "tensorflow" not in modules
+
+
+@pytest.mark.parametrize("module", ["train", "play", "plot"])
+def test_commands_choose_the_backend_before_keras_is_imported(module):
+    # And their --help does not wait for it.
+    script = (
+        f"import sys; import examples.dqn.{module}; "
+        "print('keras' in sys.modules, 'tensorflow' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["False", "False"], done.stderr

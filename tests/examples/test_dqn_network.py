@@ -11,8 +11,8 @@ if keras.backend.backend() != "tensorflow":
 
 from examples.dqn.config import Config
 from examples.dqn.network import Dueling, build_q_network
-from examples.dqn.noisy import NoisyDense, draw_noise
-from examples.dqn.policy import NumpyPolicy
+from examples.dqn.noisy import NoisyDense
+from examples.dqn.policy import NumpyPolicy, draw_noise
 
 OBSERVATIONS = np.random.default_rng(0).normal(size=(32, 4)).astype(np.float32)
 FORMS = [
