@@ -148,11 +148,15 @@ def make_environments(config: Config, seed: int) -> AnyEnvironments:
 def _make_vector(config: Config, seed: int, flat: bool) -> VectorEnvironments:
     """Environments that Gymnasium steps."""
     wrappers = [gymnasium.wrappers.FlattenObservation] if flat else None
+    # A fork of a process in which TensorFlow has threads may hang.
+    is_async = config.vectorization == "async"
+    options = {"context": "spawn"} if is_async else None
     try:
         envs = gymnasium.make_vec(
             config.env_id,
             config.num_envs,
             vectorization_mode=config.vectorization,
+            vector_kwargs=options,
             wrappers=wrappers,
         )
     except Exception as error:  # most environments have no vector form of their own
