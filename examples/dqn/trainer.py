@@ -88,9 +88,7 @@ class Trainer:
             self.save()
         while self.step < config.total_steps and not (interrupt and interrupt.name):
             before = self.step
-            added = self.replay.added
             self._collect(min(before + config.train_every, config.total_steps))
-            self._check_numbers(self.replay.newest(self.replay.added - added))
             metrics: dict[str, float] = {}
             if self.step >= config.learning_starts:
                 metrics |= self._learn()
@@ -151,7 +149,8 @@ class Trainer:
         return self.best[1]
 
     def _collect(self, end: int) -> None:
-        """Plays until step `end`."""
+        """Plays until step `end`, and checks what came in."""
+        collected = []
         while self.step < end:
             epsilon = self.epsilon(self.step)
             actions = self.policy.explore(
@@ -166,15 +165,18 @@ class Trainer:
                 raise RunError(
                     f"{self.config.env_id} fails at step {self.step} ({reason})"
                 ) from error
-            self.replay.add(self.nstep.push(steps))
+            collected.append(self.nstep.push(steps))
+            self.replay.add(collected[-1])
             self.step += steps.size
             new = self.envs.finished_returns[len(self.history.episodes) :]
             self.history.episodes += [(self.step, value) for value in new]
+        self._check_numbers(collected)
 
-    def _check_numbers(self, transitions: Transitions) -> None:
+    def _check_numbers(self, collected: list[Transitions]) -> None:
         """Refuses what no agent can learn from, before any of it is learned."""
-        for name, values in transitions._asdict().items():
-            if not np.isfinite(values).all():
+        # Once for all: a check of each step would cost as much as the step.
+        for name, parts in zip(Transitions._fields, zip(*collected)):
+            if not np.isfinite(np.concatenate(parts)).all():
                 raise RunError(
                     f"{self.config.env_id} gives {name.replace('_', ' ')} that are "
                     f"not finite, at or before step {self.step}"

@@ -20,6 +20,7 @@ pytest.importorskip("matplotlib")
 pytest.importorskip("tyro")
 
 import gymnasium
+from dqn_runs import SMALL
 
 from examples.dqn.checkpoint import read_newest
 from examples.dqn.command_line import flags_of
@@ -30,19 +31,6 @@ from examples.dqn.train import main, run_command
 from examples.dqn.trainer import Trainer
 
 ROOT = Path(__file__).parents[2]
-SMALL = dict(
-    total_steps=1536,
-    learning_starts=512,
-    train_every=128,
-    updates_per_train=8,
-    target_period=8,
-    hidden_sizes=(16, 16),
-    xla=False,  # takes longest to compile
-    eval_every=512,
-    eval_episodes=2,
-    final_episodes=3,
-    checkpoint_every=256,
-)
 # Everything that an agent can have, in as few runs as possible.
 FORMS = {
     "plain": dict(num_envs=3, epsilon_end=0.3, xla=True),

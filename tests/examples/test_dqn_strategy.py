@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
+import dqn_runs
 import keras
 import numpy as np
 import pytest
@@ -91,19 +92,7 @@ def test_mirrored_equals_one_device(replicas):
         assert max(gaps) < 1e-5, gaps
 
 
-SMALL = dict(
-    total_steps=1024,
-    learning_starts=512,
-    train_every=128,
-    updates_per_train=8,
-    target_period=8,
-    hidden_sizes=(16, 16),
-    xla=False,  # takes longest to compile
-    eval_every=512,
-    eval_episodes=2,
-    final_episodes=3,
-    checkpoint_every=128,
-)
+SMALL = {**dqn_runs.SMALL, "total_steps": 1024, "checkpoint_every": 128}
 
 
 def run_workers(folder, run_folder, dies_at=("never", "never")):
