@@ -6,6 +6,7 @@ import pickle
 import keras
 import numpy as np
 import pytest
+from conformance.replicas import mirrored
 
 if keras.backend.backend() != "tensorflow":
     pytest.skip("the DQN example runs on TensorFlow", allow_module_level=True)
@@ -292,6 +293,6 @@ def test_replicas_share_a_batch_of_images():
         images[1],
     )
     one = Agent(SHAPE, 3, config, tf.distribute.get_strategy())
-    two = Agent(SHAPE, 3, config, tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
+    two = Agent(SHAPE, 3, config, mirrored(2))
     losses = [agent.update(batches).losses for agent in (one, two)]
     np.testing.assert_allclose(*losses, rtol=1e-4)
