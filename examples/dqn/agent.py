@@ -20,11 +20,10 @@ from examples.dqn.losses import (
 from examples.dqn.network import build_q_network
 from examples.dqn.noisy import NoisyDense, noise_size, spread_noise
 from examples.dqn.optimizer import clip_history, make_optimizer
-from examples.dqn.policy import NumpyPolicy, draw_noise
+from examples.dqn.policy import NumpyPolicy, Policy, draw_noise
 from examples.dqn.replay import Transitions
 
 Tensor = Any
-Policy = NumpyPolicy | GraphPolicy
 
 
 class Updates(NamedTuple):

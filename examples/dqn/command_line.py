@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import tyro
 
-from examples.dqn.config import OF_THE_MACHINE, Config
+from examples.dqn.config import Config, machine_settings
 from examples.dqn.configs import tuned_config
 from examples.dqn.errors import ConfigError, RunError
 
@@ -54,8 +54,8 @@ def parse_command(arguments: Sequence[str] | None = None) -> Command:
     default = Command(config=tuned_config(_env_id(words)))
     command = parse_words(Command, "train", words, default)
     config = command.config
-    kept = {name: getattr(config, name) for name in ("resume", *OF_THE_MACHINE)}
-    if config.resume is not None and command != Command(config=Config(**kept)):
+    kept = Config(resume=config.resume, **machine_settings(config))
+    if config.resume and command != Command(jobs=command.jobs, config=kept):
         raise ConfigError(
             "resume must have no flags beside it but those of the machine, since a "
             f"run keeps its settings. Received: {' '.join(words)}"
@@ -65,8 +65,6 @@ def parse_command(arguments: Sequence[str] | None = None) -> Command:
             "seed must not stand beside seeds. "
             f"Received: seed={config.seed}, seeds={command.seeds!r}"
         )
-    if command.jobs is not None and command.seeds is None:
-        raise ConfigError(f"jobs must go with seeds. Received: jobs={command.jobs}")
     if command.jobs is not None and command.jobs < 1:
         raise ConfigError(f"jobs must be at least 1. Received: jobs={command.jobs}")
     return command

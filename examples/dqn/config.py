@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from examples.dqn.config_checks import (
     check_epsilon_points,
@@ -223,9 +223,10 @@ class Config:
     """Newest checkpoints that stay on disk. At least 1."""
 
     resume: Path | None = None
-    """Folder of a run to go on with, from its newest checkpoint, as if it had never
-    stopped. It brings its settings; beside it only flags of the machine are
-    allowed: strategy, logical-devices, threads and xla."""
+    """Folder of a run, or of a run of several seeds, to go on with from its newest
+    checkpoint, as if it had never stopped. It brings its settings; beside it only
+    flags of the machine are allowed: strategy, logical-devices, threads and xla,
+    and jobs for several seeds."""
 
     run_folder: Path | None = None
     """New or empty folder for metrics.csv, TensorBoard events, checkpoints and
@@ -238,4 +239,13 @@ class Config:
         check_together(self)
 
 
-OF_THE_MACHINE = ("strategy", "logical_devices", "threads", "xla")
+_OF_THE_MACHINE = ("strategy", "logical_devices", "threads", "xla")
+
+
+def machine_settings(config: Config) -> dict[str, Any]:
+    """Which settings that a resumed run may change are not the defaults."""
+    return {
+        name: getattr(config, name)
+        for name in _OF_THE_MACHINE
+        if getattr(config, name) != getattr(Config, name)
+    }

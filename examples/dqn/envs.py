@@ -30,6 +30,11 @@ def make_env(env_id: str, render_mode: str | None = None) -> gymnasium.Env:
         env = gymnasium.make(env_id, disable_env_checker=True, **drawing)
     except Exception as error:  # any environment may fail in its own way
         reason = " ".join(str(error).split())
+        if isinstance(error, gymnasium.error.DependencyNotInstalled) and (
+            "box2d" in reason.lower()
+        ):
+            # Gymnasium names its own extra, and a compiler that ours does not need.
+            reason = "its physics come with pip install -e '.[dqn,box2d]'"
         raise ConfigError(
             "env_id must name an environment that Gymnasium can make "
             f"({reason}) Received: env_id={env_id!r}"

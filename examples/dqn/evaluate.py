@@ -1,20 +1,16 @@
 """How good the greedy policy is, on environments of its own."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from examples.dqn.envs import make_env
-
-if TYPE_CHECKING:
-    from examples.dqn.agent import Policy
+from examples.dqn.policy import Policy
 
 # Far beyond any time limit in Gymnasium; an environment without one would
 # otherwise keep a good policy here for ever.
 MAX_STEPS = 100_000
 
 
-def evaluate(policy: "Policy", env_id: str, episodes: int, seed: int) -> np.ndarray:
+def evaluate(policy: Policy, env_id: str, episodes: int, seed: int) -> np.ndarray:
     """Plays episodes side by side, without exploration.
 
     Each episode has its own environment, so that short episodes cannot crowd

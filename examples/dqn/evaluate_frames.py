@@ -1,10 +1,12 @@
 """The greedy policy's returns where observations are stacks of images."""
 
+from collections.abc import Callable
+
 import numpy as np
 
-from examples.dqn.agent import Policy
 from examples.dqn.config import Config
 from examples.dqn.envs import make_environments
+from examples.dqn.policy import Policy
 
 
 def evaluate_frames(
@@ -14,6 +16,7 @@ def evaluate_frames(
     episodes: int,
     seed: int,
     max_steps: int,
+    watch: Callable[[np.ndarray], None] = lambda _: None,
 ) -> np.ndarray:
     """Plays the first episode of each of as many environments.
 
@@ -24,6 +27,8 @@ def evaluate_frames(
         episodes: How many times.
         seed: Episode `i` starts from `seed + i`.
         max_steps: Where an endless episode is cut.
+        watch: Called with the newest image of the first environment, until its
+            episode ends.
 
     Returns:
         Undiscounted return of each episode, shape `(episodes,)`.
@@ -32,12 +37,15 @@ def evaluate_frames(
     envs = make_environments(config, seed)
     returns = np.zeros(episodes)
     playing = np.ones(episodes, bool)
+    watch(envs.observations[0, -1])
     for _ in range(max_steps):
         # Those that have finished are stepped along, but not thought about.
         actions = np.zeros(episodes, int)
         actions[playing] = policy.greedy(envs.observations[playing])
         steps = envs.step(actions)
         numbers = steps.environments
+        if playing[0]:
+            watch(steps.next_observations[0])
         returns[numbers] += np.where(playing[numbers], steps.rewards, 0.0)
         playing[numbers] &= ~(steps.terminated | steps.truncated)
         if not playing.any():

@@ -9,11 +9,11 @@ import tensorflow as tf
 from examples.dqn.config import Config
 from examples.dqn.network import build_q_network
 from examples.dqn.noisy import NoisyDense, noise_size, spread_noise
-from examples.dqn.policy import draw_noise
+from examples.dqn.policy import Policy, draw_noise
 
 
-class GraphPolicy:
-    """A copy of a network's weights, with the methods of `NumpyPolicy`.
+class GraphPolicy(Policy):
+    """A copy of a network's weights.
 
     All copies act through one network, which takes over the weights of the one
     that is asked: a copy costs no compilation, and is pickled as its weights.
@@ -34,33 +34,18 @@ class GraphPolicy:
     ):
         self.weights = weights
         self.num_actions = num_actions
-        self.frame_stack: int | None = observation_shape[0]
+        self.frame_stack = observation_shape[0]
         self._form = observation_shape, num_actions, config
 
     def q_values(self, observations: np.ndarray) -> np.ndarray:
-        """Values of all actions, shape `(batch, actions)`."""
         return _actor(*self._form).values(self, observations)
 
-    def greedy(self, observations: np.ndarray) -> np.ndarray:
-        """The best action of each observation."""
-        return self.q_values(observations).argmax(axis=-1)
-
-    def explore(
-        self, observations: np.ndarray, epsilon: float, generator: np.random.Generator
+    def noisy_q_values(
+        self, observations: np.ndarray, generator: np.random.Generator
     ) -> np.ndarray:
-        """As `greedy`, but each row is random with probability `epsilon`.
-
-        A noisy network is given new noise besides, one draw for all rows.
-        """
-        count = len(observations)
-        actions = generator.integers(self.num_actions, size=count)
-        greedy = generator.random(count) >= epsilon
-        if greedy.any():
-            actor = _actor(*self._form)
-            noise = draw_noise(generator, actor.noise_size)
-            values = actor.values(self, observations[greedy], noise)
-            actions[greedy] = values.argmax(axis=-1)
-        return actions
+        actor = _actor(*self._form)
+        noise = draw_noise(generator, actor.noise_size)
+        return actor.values(self, observations, noise)
 
 
 class _Actor:

@@ -2,10 +2,10 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import gymnasium
 import numpy as np
@@ -17,13 +17,10 @@ from examples.dqn.envs import make_env
 from examples.dqn.errors import ConfigError
 from examples.dqn.evaluate import evaluate
 from examples.dqn.play_episode import play_episode
-from examples.dqn.policy import NumpyPolicy
+from examples.dqn.policy import NumpyPolicy, Policy
 from examples.dqn.quiet import silent_libraries
 from examples.dqn.run_folder import read_config
 from examples.dqn.video import check_video, record_episode
-
-if TYPE_CHECKING:
-    from examples.dqn.agent import Policy
 
 # Before Keras is first imported, in `load_policy`.
 os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -77,40 +74,41 @@ def main(settings: Play, tell: Callable[[str], None] = print) -> np.ndarray:
     if settings.video:
         check_video(config.env_id)
     policy = load_policy(settings.run, config)
-    if policy.frame_stack is not None:
-        _check_unseen(settings)
-        seeds = range(settings.seed, settings.seed + settings.episodes)
-        scores = evaluate(policy, config.env_id, len(seeds), settings.seed)
-        for seed, score in zip(seeds, scores):
-            tell(f"seed {seed}: return {score:g}")
-        tell(f"mean return {scores.mean():.1f} over {len(scores)} greedy episodes")
-        return scores
-    env = _make_env(config, settings.render)
-    returns = []
-    for index in range(settings.episodes):
-        seed = settings.seed + index
-        if settings.video and index == 0:
-            path = settings.run / "play.gif"
-            total = record_episode(path, policy, config.env_id, seed)
-            tell(f"recorded {path}")
-        else:
-            total = play_episode(policy, env, seed)
-        tell(f"seed {seed}: return {total:g}")
+    returns: list[float] = []
+    for total in _episodes(settings, config, policy, tell):
+        tell(f"seed {settings.seed + len(returns)}: return {total:g}")
         returns.append(total)
-    env.close()
     tell(f"mean return {np.mean(returns):.1f} over {len(returns)} greedy episodes")
     return np.array(returns)
 
 
-def _check_unseen(settings: Play) -> None:
-    if settings.render or settings.video:
-        raise ConfigError(
-            "render and video must go with an environment whose observations are no "
-            f"images. Received: render={settings.render}, video={settings.video}"
-        )
+def _episodes(
+    settings: Play, config: Config, policy: Policy, tell: Callable[[str], None]
+) -> Iterator[float]:
+    """The return of each episode, as soon as it is known."""
+    seed, left = settings.seed, settings.episodes
+    if settings.video:
+        path = settings.run / "play.gif"
+        total = record_episode(path, policy, config.env_id, seed)
+        tell(f"recorded {path}")
+        yield total
+        seed, left = seed + 1, left - 1
+    if policy.frame_stack is not None:
+        if settings.render:
+            raise ConfigError(
+                "render must go with observations that are no images; video records "
+                f"those. Received: render=True, env_id={config.env_id!r}"
+            )
+        if left:
+            yield from evaluate(policy, config.env_id, left, seed)
+        return
+    env = _make_env(config, settings.render)
+    for index in range(left):
+        yield play_episode(policy, env, seed + index)
+    env.close()
 
 
-def load_policy(folder: Path, config: Config) -> "Policy":
+def load_policy(folder: Path, config: Config) -> Policy:
     """The policy that a run has kept.
 
     Raises:

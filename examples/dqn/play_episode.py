@@ -1,18 +1,15 @@
 """One greedy episode from start to end, for those who watch."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import gymnasium
 
 from examples.dqn.evaluate import MAX_STEPS
-
-if TYPE_CHECKING:
-    from examples.dqn.agent import Policy
+from examples.dqn.policy import Policy
 
 
 def play_episode(
-    policy: "Policy",
+    policy: Policy,
     env: gymnasium.Env,
     seed: int,
     watch: Callable[[], None] = lambda: None,

@@ -45,19 +45,55 @@ class Dense(NamedTuple):
         return values
 
 
-class NumpyPolicy:
+class Policy:
+    """What the two kinds of policy share: greedy and epsilon-greedy actions."""
+
+    weights: list[np.ndarray]
+    """Those of the network, in its order."""
+
+    num_actions: int
+    """Actions to choose from."""
+
+    frame_stack: int | None = None
+    """Images that it sees at once; None if it sees single observations."""
+
+    def q_values(self, observations: np.ndarray) -> np.ndarray:
+        """Values of all actions, shape `(batch, actions)`."""
+        raise NotImplementedError
+
+    def noisy_q_values(
+        self, observations: np.ndarray, generator: np.random.Generator
+    ) -> np.ndarray:
+        """As `q_values`; a noisy network is given one draw of noise for all rows."""
+        raise NotImplementedError
+
+    def greedy(self, observations: np.ndarray) -> np.ndarray:
+        """The best action of each observation."""
+        return self.q_values(observations).argmax(axis=-1)
+
+    def explore(
+        self, observations: np.ndarray, epsilon: float, generator: np.random.Generator
+    ) -> np.ndarray:
+        """As `greedy`, with noise, and each row is random with chance `epsilon`."""
+        count = len(observations)
+        actions = generator.integers(self.num_actions, size=count)
+        greedy = generator.random(count) >= epsilon
+        if greedy.any():
+            values = self.noisy_q_values(observations[greedy], generator)
+            actions[greedy] = values.argmax(axis=-1)
+        return actions
+
+
+class NumpyPolicy(Policy):
     """A copy of a network that `build_q_network` made.
 
     Args:
         network: What to copy.
     """
 
-    # It sees single observations; `GraphPolicy` has the number of images here.
-    frame_stack: int | None = None
-
     def __init__(self, network: Any):
-        self.weights: list[np.ndarray] = network.get_weights()
-        self.num_actions: int = network.output_shape[1]
+        self.weights = network.get_weights()
+        self.num_actions = network.output_shape[1]
         layers = _dense_layers(network)
         # A chain of layers, or two behind a common one if the network is dueling.
         self._torso = [
@@ -71,34 +107,23 @@ class NumpyPolicy:
         self._is_noisy = any(layer.sigmas for layer in layers.values())
 
     def q_values(self, observations: np.ndarray) -> np.ndarray:
-        """Values of all actions, shape `(batch, actions)`."""
         return self._forward(observations, self._torso, self._heads)
 
-    def greedy(self, observations: np.ndarray) -> np.ndarray:
-        """The best action of each observation."""
-        return self.q_values(observations).argmax(axis=-1)
+    def noisy_q_values(
+        self, observations: np.ndarray, generator: np.random.Generator
+    ) -> np.ndarray:
+        return self._forward(observations, *self._with_noise(generator))
 
     def explore(
         self, observations: np.ndarray, epsilon: float, generator: np.random.Generator
     ) -> np.ndarray:
-        """As `greedy`, but each row is random with probability `epsilon`.
-
-        A noisy network is given new noise besides, one draw for all rows.
-        """
-        count = len(observations)
-        if count == 1:
-            # The usual case. A vector costs half of what a matrix of one row does.
-            if generator.random() < epsilon:
-                return generator.integers(self.num_actions, size=1)
-            values = self._forward(observations[0], *self._with_noise(generator))
-            return values.argmax(axis=-1, keepdims=True)
-        actions = generator.integers(self.num_actions, size=count)
-        greedy = generator.random(count) >= epsilon
-        if greedy.any():
-            noisy = self._with_noise(generator)
-            values = self._forward(observations[greedy], *noisy)
-            actions[greedy] = values.argmax(axis=-1)
-        return actions
+        if len(observations) > 1:
+            return super().explore(observations, epsilon, generator)
+        # The usual case. A vector costs half of what a matrix of one row does.
+        if generator.random() < epsilon:
+            return generator.integers(self.num_actions, size=1)
+        values = self.noisy_q_values(observations[0], generator)
+        return values.argmax(axis=-1, keepdims=True)
 
     def _with_noise(
         self, generator: np.random.Generator

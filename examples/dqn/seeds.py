@@ -4,24 +4,22 @@ import json
 import os
 import re
 import shutil
-import signal
-import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from examples.dqn.command_line import flags_of
 from examples.dqn.config import Config
 from examples.dqn.errors import ConfigError, RunError
 from examples.dqn.interrupt import Interrupt
-from examples.dqn.run_folder import make_run_folder
+from examples.dqn.run_folder import make_run_folder, read_config, write_config
+from examples.dqn.seed_process import Seed
 
-ROOT = Path(__file__).parents[2]
+SEEDS = "seeds.json"
 # Between two looks at the processes.
 SECONDS = 0.3
 
@@ -52,7 +50,8 @@ def train_seeds(
     """Trains each seed in a folder below a common one, and compares them.
 
     A seed that fails is told and leaves the others alone. SIGINT and SIGTERM are
-    handed on, upon which each seed saves its checkpoint and ends.
+    handed on, upon which each seed saves its checkpoint and ends; `resume_seeds`
+    goes on with them.
 
     Args:
         config: Of all of them, but for seed and folder.
@@ -67,11 +66,50 @@ def train_seeds(
         RunError: If a seed fails, after the others have ended.
     """
     folder = make_run_folder(config, f"seeds{len(seeds)}")
+    write_config(folder, config)
+    (folder / SEEDS).write_text(json.dumps(list(seeds)) + "\n")
     print(f"{len(seeds)} seeds in {folder}", flush=True)
-    waiting = [Seed(config, seed, folder) for seed in seeds]
-    jobs = jobs or os.cpu_count() or 1
+    return _train(config, seeds, folder, jobs)
+
+
+def has_seeds(folder: Path) -> bool:
+    """Whether a folder is that of several seeds."""
+    return (folder / SEEDS).is_file()
+
+
+def resume_seeds(
+    folder: Path, jobs: int | None = None, machine: Mapping[str, Any] | None = None
+) -> list[dict[str, Any]]:
+    """Goes on with those seeds of a folder that have not gone to their end.
+
+    Args:
+        folder: The common one.
+        jobs: As for `train_seeds`.
+        machine: Settings that say where to train now.
+
+    Returns:
+        As `train_seeds`, and raises what it raises.
+    """
+    config = replace(read_config(folder), **(machine or {}))
+    try:
+        seeds = json.loads((folder / SEEDS).read_text())
+    except ValueError as error:
+        raise ConfigError(
+            f"resume must be the folder of a run, with a {SEEDS} that can be read "
+            f"({error}). Received: resume={folder}"
+        ) from error
+    print(f"resumes {len(seeds)} seeds in {folder}", flush=True)
+    return _train(config, seeds, folder, jobs)
+
+
+def _train(
+    config: Config, seeds: Sequence[int], folder: Path, jobs: int | None
+) -> list[dict[str, Any]]:
+    """Trains what has not been trained yet."""
+    runs = [Seed(config, seed, folder) for seed in seeds]
+    waiting, ended = [r for r in runs if not r.result], [r for r in runs if r.result]
     running: list[Seed] = []
-    ended: list[Seed] = []
+    jobs = jobs or os.cpu_count() or 1
     stopping = False
     line = _Line()
     try:
@@ -101,100 +139,14 @@ def train_seeds(
     whole = [run for run in ended if run.result]
     if whole:
         _summarize(folder, whole)
+    if stopping:
+        print(f"--resume {folder} goes on with all of them")
     failed = [str(run.seed) for run in ended if run.failed]
     if failed:
         raise RunError(
             f"{len(failed)} of {len(seeds)} seeds failed: {', '.join(failed)}"
         )
     return [run.result for run in ended if run.result]
-
-
-class Seed:
-    """One seed as a process, whose output goes to a file.
-
-    Args:
-        config: Of all seeds.
-        seed: Which it is.
-        folder: The common one.
-    """
-
-    def __init__(self, config: Config, seed: int, folder: Path):
-        self.seed = seed
-        self.folder = folder / f"seed-{seed}"
-        self.log = folder / f"seed-{seed}.log"
-        self.result: dict[str, Any] | None = None
-        """What it came to, if it went to its end."""
-        self._total_steps = config.total_steps
-        self._config = replace(config, seed=seed, run_folder=self.folder.absolute())
-        self._interrupted = False
-
-    def start(self) -> None:
-        """Starts the process."""
-        command = [sys.executable, "-m", "examples.dqn.train", *flags_of(self._config)]
-        with self.log.open("w") as log:
-            # In a session of its own: a Ctrl-C of the terminal reaches us alone,
-            # and each process gets it from us, once.
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                cwd=ROOT,
-            )
-
-    def interrupt(self) -> None:
-        """Lets it save and end."""
-        if self._process.poll() is None:
-            self._interrupted = True
-            self._process.send_signal(signal.SIGINT)
-
-    def kill(self) -> None:
-        """Ends it at once."""
-        self._process.kill()
-        self._process.wait()
-
-    def has_ended(self) -> bool:
-        """Whether it has; then its result is there, if it has one."""
-        if self._process.poll() is None:
-            return False
-        path = self.folder / "result.json"
-        if self._process.returncode == 0 and path.exists():
-            result = json.loads(path.read_text())
-            if result["step"] >= self._total_steps:
-                self.result = result
-        return True
-
-    @property
-    def failed(self) -> bool:
-        """Whether it ended early, and not because we wanted it to."""
-        return self.result is None and not self._interrupted
-
-    def outcome(self) -> str:
-        """What became of it, in one line."""
-        if self.result:
-            return (
-                f"seed {self.seed}: mean return {self.result['score']:.1f}, last "
-                f"weights {self.result['last_score']:.1f}, "
-                f"{self.result['seconds']:.0f} s"
-            )
-        if not self._interrupted:
-            said = self.log.read_text(errors="replace").strip() or "no output"
-            reason = said.splitlines()[-1].removeprefix("error: ")
-            return f"seed {self.seed}: failed ({reason.strip()}), see {self.log}"
-        if any(self.folder.glob("checkpoints/*.ckpt")):
-            return f"seed {self.seed}: stopped and saved, --resume {self.folder}"
-        return f"seed {self.seed}: stopped before its first checkpoint"
-
-    def done(self) -> float:
-        """Part of the environment steps taken, in [0, 1]."""
-        try:
-            with (self.folder / "metrics.csv").open("rb") as file:
-                file.seek(max(0, file.seek(0, os.SEEK_END) - 500))
-                last = file.read().decode().splitlines()[-1]
-            return int(last.partition(",")[0]) / self._total_steps
-        except (OSError, ValueError, IndexError):  # nothing written yet
-            return 0.0
 
 
 class _Line:

@@ -12,13 +12,14 @@ import numpy as np
 
 from examples.dqn.checkpoint import read_newest
 from examples.dqn.command_line import Command, parse_command, run_reporting
-from examples.dqn.config import OF_THE_MACHINE, Config
+from examples.dqn.config import Config, machine_settings
 from examples.dqn.envs import make_env, make_environments
+from examples.dqn.errors import ConfigError
 from examples.dqn.evaluate import evaluate
 from examples.dqn.interrupt import Interrupt
 from examples.dqn.quiet import silent_libraries
 from examples.dqn.run_folder import make_run_folder, write_config
-from examples.dqn.seeds import parse_seeds, train_seeds
+from examples.dqn.seeds import has_seeds, parse_seeds, resume_seeds, train_seeds
 from examples.dqn.video import check_video, record_episode
 
 # The example is about tf.distribute, so Keras must run on TensorFlow. Keras
@@ -123,11 +124,7 @@ def _begin(config: Config) -> tuple[Config, Path, dict[str, Any] | None]:
     for complaint in complaints:
         print(complaint)
     # Where a run goes on may differ from where it began.
-    machine = {
-        name: getattr(config, name)
-        for name in OF_THE_MACHINE
-        if getattr(config, name) != getattr(Config, name)
-    }
+    machine = machine_settings(config)
     config = replace(state["config"], **machine, resume=config.resume)
     folder = make_run_folder(config)
     write_config(folder, config)
@@ -175,12 +172,21 @@ def run_command(arguments: list[str] | None = None) -> int:
 
 
 def _run(command: Command) -> None:
+    config = command.config
     if command.seeds is not None:
         seeds = parse_seeds(command.seeds)
-        check_environment(command.config)
-        train_seeds(command.config, seeds, command.jobs)
+        check_environment(config)
+        train_seeds(config, seeds, command.jobs)
         return
-    result = main(command.config)
+    if config.resume is not None and has_seeds(config.resume):
+        resume_seeds(config.resume, command.jobs, machine_settings(config))
+        return
+    if command.jobs is not None:
+        raise ConfigError(
+            "jobs must go with seeds, or resume them. "
+            f"Received: jobs={command.jobs}, resume={config.resume}"
+        )
+    result = main(config)
     spread = f"min {result.returns.min():.0f}, max {result.returns.max():.0f}"
     print(f"{_score(result.returns)} ({spread})")
     print(

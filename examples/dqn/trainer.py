@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from examples.dqn.agent import Agent, Policy
+from examples.dqn.agent import Agent
 from examples.dqn.checkpoint import write_checkpoint
 from examples.dqn.config import Config
 from examples.dqn.envs import AnyEnvironments
@@ -20,6 +20,7 @@ from examples.dqn.frame_replay import (
 from examples.dqn.frames import Frames
 from examples.dqn.interrupt import Interrupt
 from examples.dqn.nstep import NStep
+from examples.dqn.policy import Policy
 from examples.dqn.prioritized import PrioritizedReplay
 from examples.dqn.replay import Replay, Transitions
 from examples.dqn.report import Report, Row

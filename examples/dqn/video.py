@@ -2,19 +2,19 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import gymnasium
 import numpy as np
 
-from examples.dqn.envs import make_env
+from examples.dqn.envs import frame_shape, make_env
 from examples.dqn.errors import ConfigError
+from examples.dqn.evaluate import MAX_STEPS
 from examples.dqn.play_episode import play_episode
+from examples.dqn.policy import Policy
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-    from examples.dqn.agent import Policy
 
 # A minute at 50 frames per second; a good policy may go on for much longer.
 MAX_FRAMES = 3_000
@@ -30,25 +30,23 @@ def check_video(env_id: str) -> None:
     try:
         import PIL.Image  # noqa: F401
 
-        env = _make_drawn_env(env_id)
-        try:
-            if len(env.observation_space.shape) > 1:
-                raise ValueError("its observations are images, which are not recorded")
-            env.reset(seed=0)
-            _check_frame(env.render())
-        finally:
-            env.close()
+        env = make_env(env_id)
+        env.close()
+        image = frame_shape(env.observation_space)
+        _check_shape(image or _drawn_frame(env_id).shape)
     except Exception as error:  # each environment fails in a way of its own
         reason = " ".join(str(error).split())
         raise ConfigError(
-            "video must go with an environment that draws RGB frames, and with what "
-            f"`pip install -e '.[dqn,video]'` brings ({reason}) "
-            f"Received: video=True, env_id={env_id!r}"
+            "video must go with an environment that draws RGB frames or observes "
+            "images, and with what `pip install -e '.[dqn,video]'` brings "
+            f"({reason}) Received: video=True, env_id={env_id!r}"
         ) from error
 
 
-def record_episode(path: Path, policy: "Policy", env_id: str, seed: int) -> float:
+def record_episode(path: Path, policy: Policy, env_id: str, seed: int) -> float:
     """Plays one greedy episode and draws it.
+
+    Where observations are images, these are drawn, as the agent sees them.
 
     Args:
         path: The GIF to write. It ends after `MAX_FRAMES`, the episode goes on.
@@ -59,17 +57,23 @@ def record_episode(path: Path, policy: "Policy", env_id: str, seed: int) -> floa
     Returns:
         The undiscounted return of the episode.
     """
-    env = _make_drawn_env(env_id)
     images: list[Image] = []
 
-    def draw() -> None:
+    def draw(frame: np.ndarray) -> None:
         if len(images) < MAX_FRAMES:
-            images.append(_small_image(env.render()))
+            images.append(_small_image(frame))
 
-    try:
-        total = play_episode(policy, env, seed, draw)
-    finally:
-        env.close()
+    if policy.frame_stack is None:
+        env = _make_drawn_env(env_id)
+        total = play_episode(policy, env, seed, lambda: draw(env.render()))
+    else:
+        # It knows TensorFlow, for which --help must not wait.
+        from examples.dqn.evaluate_frames import evaluate_frames
+
+        env = make_env(env_id)
+        stack = policy.frame_stack
+        [total] = evaluate_frames(policy, stack, env_id, 1, seed, MAX_STEPS, draw)
+    env.close()
     rate = env.metadata.get("render_fps") or 30
     images[0].save(
         path,
@@ -90,15 +94,29 @@ def _make_drawn_env(env_id: str) -> gymnasium.Env:
     return make_env(env_id, render_mode="rgb_array")
 
 
-def _check_frame(frame: Any) -> None:
-    if np.shape(frame)[2:] != (3,):
-        raise ValueError(f"its frame is {type(frame).__name__} {np.shape(frame)}.")
+def _drawn_frame(env_id: str) -> np.ndarray:
+    env = _make_drawn_env(env_id)
+    try:
+        env.reset(seed=0)
+        return np.asarray(env.render())
+    finally:
+        env.close()
+
+
+def _check_shape(shape: tuple[int, ...]) -> None:
+    if len(shape) != 3 or shape[2] not in (1, 3):
+        raise ValueError(f"its frames have the shape {shape}.")
 
 
 def _small_image(frame: np.ndarray) -> "Image":
-    """A frame of at most `LARGEST_SIDE`, in colours of its own."""
+    """A frame of about `LARGEST_SIDE` at most, in colours of its own."""
     from PIL import Image
 
-    image = Image.fromarray(frame)
+    image = Image.fromarray(frame.squeeze(-1) if frame.shape[-1] == 1 else frame)
     image.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
-    return image.quantize(64)
+    # What an agent sees is often too small for people.
+    factor = LARGEST_SIDE // max(image.size)
+    image = image.resize(
+        [side * factor for side in image.size], Image.Resampling.NEAREST
+    )
+    return image.convert("RGB").quantize(64)

@@ -1,5 +1,7 @@
 """Autoreset, bootstrapping and return counting on an environment that counts."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -203,3 +205,12 @@ def test_environment_without_a_vector_form():
         make_environments(config, seed=0)
     assert "Received: vectorization='vector_entry_point'" in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_missing_physics_are_told_with_our_extra(monkeypatch):
+    for name in [*sys.modules]:
+        if name.startswith("gymnasium.envs.box2d"):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "Box2D", None)
+    with pytest.raises(ConfigError, match=r"pip install -e '\.\[dqn,box2d\]'"):
+        make_env("LunarLander-v3")

@@ -13,17 +13,22 @@ if keras.backend.backend() != "tensorflow":
 gymnasium = pytest.importorskip("gymnasium")
 pytest.importorskip("matplotlib")
 pytest.importorskip("tyro")
+Image = pytest.importorskip("PIL.Image")
 
 import tensorflow as tf
 
+from examples.dqn import play
 from examples.dqn.agent import Agent
 from examples.dqn.checkpoint import read_newest
 from examples.dqn.config import Config
 from examples.dqn.envs import make_env, make_environments
+from examples.dqn.evaluate import evaluate
 from examples.dqn.frame_stacking import FrameStacking
 from examples.dqn.graph_policy import GraphPolicy, _actor
 from examples.dqn.network import build_q_network
+from examples.dqn.play import load_policy
 from examples.dqn.replay import Transitions
+from examples.dqn.run_folder import write_config
 from examples.dqn.train import main, run_command
 
 SHAPE = (2, 10, 9, 3)
@@ -204,6 +209,26 @@ def test_image_network_is_saved_and_loaded(tmp_path):
     network.save(tmp_path / "network.keras")
     loaded = keras.models.load_model(tmp_path / "network.keras")
     np.testing.assert_array_equal(loaded(IMAGES), network(IMAGES))
+
+
+def test_saved_policy_is_played_and_recorded(tmp_path, capsys):
+    config = Config(env_id="GrayLights-v0", frame_stack=2, hidden_sizes=(8,))
+    network = build_q_network((2, 12, 12, 1), 2, config)
+    network.save(tmp_path / "policy.keras")
+    write_config(tmp_path, config)
+    policy = load_policy(tmp_path, config)
+    assert policy.frame_stack == 2
+    for flags in ([], ["--video"]):
+        assert play.run_command([str(tmp_path), "--episodes", "3", *flags]) == 0
+    *told, mean = capsys.readouterr().out.splitlines()
+    returns = evaluate(policy, "GrayLights-v0", 3, 0)
+    episodes = [f"seed {i}: return {value:g}" for i, value in enumerate(returns)]
+    assert told == [*episodes, mean, f"recorded {tmp_path / 'play.gif'}", *episodes]
+    assert mean == f"mean return {returns.mean():.1f} over 3 greedy episodes"
+    with Image.open(tmp_path / "play.gif") as image:
+        assert image.size == (396, 396)
+    assert play.run_command([str(tmp_path), "--render"]) == 2
+    assert "render must go with observations that are no" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

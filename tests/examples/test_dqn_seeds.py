@@ -2,10 +2,12 @@
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -18,13 +20,13 @@ pytest.importorskip("gymnasium")
 pytest.importorskip("matplotlib")
 pytest.importorskip("tyro")
 
-from examples.dqn import seeds
+from examples.dqn import seed_process, seeds
 from examples.dqn.command_line import flags_of, parse_arguments
 from examples.dqn.config import Config
 from examples.dqn.configs import tuned_config
 from examples.dqn.errors import RunError
 from examples.dqn.run_folder import read_config
-from examples.dqn.seeds import parse_seeds, train_seeds
+from examples.dqn.seeds import parse_seeds, resume_seeds, train_seeds
 from examples.dqn.train import main, run_command
 
 ROOT = Path(__file__).parents[2]
@@ -109,14 +111,16 @@ def test_bad_argument(flags, words, tmp_path, capsys, monkeypatch):
 
 def test_each_seed_is_the_run_that_it_would_be_alone(tmp_path, capsys, monkeypatch):
     folder = tmp_path / "runs"
-    results = train_seeds(Config(**SMALL, run_folder=folder), [4, 1], jobs=2)
+    config = Config(**SMALL, checkpoint_every=256, run_folder=folder)
+    results = train_seeds(config, [4, 1], jobs=2)
+    told = capsys.readouterr().out
     alone = main(Config(**SMALL, seed=4, run_folder=tmp_path / "alone"))
+    capsys.readouterr()
     assert results[1]["returns"] == alone.returns.tolist()
     assert (folder / "seed-4/metrics.csv").read_bytes() == (
         tmp_path / "alone/metrics.csv"
     ).read_bytes()
-    assert read_config(folder / "seed-1") == Config(**SMALL, seed=1)
-    told = capsys.readouterr().out
+    assert read_config(folder / "seed-1") == replace(config, seed=1, run_folder=None)
     scores = np.array([result["score"] for result in results])
     for seed, result in zip((1, 4), results):
         assert f"seed {seed}: mean return {result['score']:.1f}, last" in told
@@ -124,6 +128,20 @@ def test_each_seed_is_the_run_that_it_would_be_alone(tmp_path, capsys, monkeypat
     assert f"min {scores.min():.1f}, max {scores.max():.1f}" in told
     assert (folder / "comparison.png").read_bytes().startswith(b"\x89PNG")
     assert "mean return" in (folder / "seed-4.log").read_text()
+    # Killed and resumed, the one goes on and the other stays.
+    (folder / "seed-4/result.json").unlink()
+    (folder / "seed-4/checkpoints/step-000000000640.ckpt").unlink()
+    shutil.rmtree(folder / "seed-1/checkpoints")
+    assert run_command(["--resume", str(folder), "--jobs", "1"]) == 0
+    assert "resumes at step 512" in (folder / "seed-4.log").read_text()
+    again = capsys.readouterr().out.splitlines()
+    assert again[0] == f"resumes 2 seeds in {folder}"
+    assert again[-2:] == told.splitlines()[-2:]
+    again, before = (
+        json.loads(path.read_text())["returns"]
+        for path in (folder / "seed-4/result.json", tmp_path / "alone/result.json")
+    )
+    assert again == before
 
 
 SCRIPT = """
@@ -158,7 +176,7 @@ def scripted(monkeypatch, tmp_path):
         at = command.index("examples.dqn.train")
         return popen([sys.executable, str(path), *command[at + 1 :]], **more)
 
-    monkeypatch.setattr(seeds.subprocess, "Popen", start)
+    monkeypatch.setattr(seed_process.subprocess, "Popen", start)
     monkeypatch.setattr(seeds, "SECONDS", 0.02)
 
 
@@ -170,6 +188,27 @@ def test_a_failing_seed_is_told_and_stops_no_other(scripted, tmp_path, capsys):
     assert "seed 2: failed (the environment is out of order), see" in told
     assert "mean of 3 seeds" in told
     assert all(f"seed {seed}: mean return" in told for seed in (1, 3, 4))
+
+
+def test_seeds_that_had_nothing_to_lose_begin_anew(scripted, tmp_path, capsys):
+    folder = tmp_path / "runs"
+    with pytest.raises(RunError):
+        train_seeds(Config(**SMALL, run_folder=folder), [1, 2, 3])
+    (folder / "seed-3/result.json").write_text("")
+    (folder / "seed-1/result.json").write_text('{"step": 600}')
+    (folder / "seed-2/config.json").write_text("{}")
+    with pytest.raises(RunError, match="1 of 3 seeds failed: 2"):
+        resume_seeds(folder)
+    assert "mean of 2 seeds" in capsys.readouterr().out.rpartition("resumes 3")[2]
+
+
+def test_damaged_list_of_seeds(tmp_path, capsys):
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "seeds.json").write_text("[0, 1")
+    assert run_command(["--resume", str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    assert "a seeds.json that can be read" in told
+    assert told.count("\n") == 1
 
 
 @pytest.mark.parametrize("jobs", [1, 3])
@@ -225,6 +264,7 @@ def test_signal_ends_all_seeds_with_their_checkpoints(tmp_path):
         step = json.loads((run / "result.json").read_text())["step"]
         assert (run / f"checkpoints/step-{step:012d}.ckpt").exists()
     assert "SIGINT: the seeds save and end\n" in told
+    assert told.endswith(f"\n--resume {folder} goes on with all of them\n")
     assert "mean of" not in told
     # The others were never begun.
     assert not (folder / "seed-2").exists()

@@ -18,6 +18,7 @@ from PIL import Image, ImageSequence
 
 from examples.dqn import train, video
 from examples.dqn.errors import ConfigError
+from examples.dqn.policy import Policy
 from examples.dqn.video import check_video, record_episode
 
 
@@ -26,11 +27,12 @@ def milliseconds(image):
     return sum(frame.info["duration"] for frame in ImageSequence.Iterator(image))
 
 
-class Always:
+class Always(Policy):
     """A policy that knows one action."""
 
-    def __init__(self, action):
+    def __init__(self, action, frame_stack=None):
         self._action = action
+        self.frame_stack = frame_stack
 
     def greedy(self, observations):
         return np.full(len(observations), self._action)
@@ -65,17 +67,53 @@ class Pictureless(Blinking):
     frame = np.zeros((), np.uint8)
 
 
+class Seen(Blinking):
+    """Observes what the other draws, in a picture smaller than people like."""
+
+    observation_space = gymnasium.spaces.Box(0, 255, (10, 20, 3), np.uint8)
+
+    def _image(self):
+        return np.full((10, 20, 3), 40 * self.steps, np.uint8)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return self._image(), {}
+
+    def step(self, action):
+        _, *rest = super().step(action)
+        return self._image(), *rest
+
+    def render(self):
+        raise AssertionError("what it observes is enough")
+
+
+class GraySeen(Seen):
+    observation_space = gymnasium.spaces.Box(0, 255, (10, 20), np.uint8)
+
+    def _image(self):
+        return super()._image()[..., 0]
+
+
+class ManySeen(Seen):
+    observation_space = gymnasium.spaces.Box(0, 255, (10, 20, 5), np.uint8)
+
+
 @pytest.fixture(autouse=True)
 def register():
-    for kind in (Blinking, Pictureless):
+    for kind in (Blinking, Pictureless, Seen, GraySeen, ManySeen):
         name = f"{kind.__name__}-v0"
         if name not in gymnasium.registry:
             gymnasium.register(name, kind)
 
 
-def test_every_frame_is_in_the_file(tmp_path):
+@pytest.mark.parametrize(
+    ("env_id", "frame_stack"),
+    [("Blinking-v0", None), ("Seen-v0", 2), ("GraySeen-v0", 1)],
+)
+def test_every_frame_is_in_the_file(env_id, frame_stack, tmp_path):
     path = tmp_path / "episode.gif"
-    assert record_episode(path, Always(1), "Blinking-v0", 0) == 10
+    check_video(env_id)
+    assert record_episode(path, Always(1, frame_stack), env_id, 0) == 10
     with Image.open(path) as image:
         assert image.size == (400, 200)
         assert image.info["duration"] == 100
@@ -111,10 +149,11 @@ def test_gymnasium_environment_without_a_display(tmp_path, monkeypatch):
 
 
 def test_no_picture_is_told(tmp_path):
-    with pytest.raises(
-        ConfigError, match=r"draws RGB frames.*its frame is.*Pictureless-v0"
-    ):
+    words = r"draws RGB frames.*its frames have the shape"
+    with pytest.raises(ConfigError, match=rf"{words} \(\).*Pictureless-v0"):
         check_video("Pictureless-v0")
+    with pytest.raises(ConfigError, match=rf"{words} \(10, 20, 5\).*ManySeen-v0"):
+        check_video("ManySeen-v0")
 
 
 def test_missing_package_is_told_before_training(tmp_path, capsys, monkeypatch):
