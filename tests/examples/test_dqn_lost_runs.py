@@ -67,12 +67,10 @@ SWITCHES = [
 
 @pytest.mark.parametrize("switch", SWITCHES, ids=str)
 def test_switch_is_resumed(switch, tmp_path):
-    if switch.get("vectorization") == "vector_entry_point":
-        pytest.importorskip("gymnasium.envs.classic_control.cartpole")
     settings = {**SMALL, "total_steps": 1280, **switch}
     whole = main(Config(**settings, run_folder=tmp_path / "whole"))
     run_until(890, tmp_path / "broken", **settings)
-    assert newest_step(tmp_path / "broken") == 768
+    assert 768 <= newest_step(tmp_path / "broken") < 890
     resumed = main(Config(resume=tmp_path / "broken"))
     assert_same(tmp_path / "whole", tmp_path / "broken")
     np.testing.assert_array_equal(whole.returns, resumed.returns)
