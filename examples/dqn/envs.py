@@ -170,4 +170,7 @@ def _make_vector(config: Config, seed: int, flat: bool) -> VectorEnvironments:
             f"vectorization must be one that env_id={config.env_id!r} has ({reason}) "
             f"Received: vectorization={config.vectorization!r}"
         ) from error
+    if isinstance(envs, gymnasium.vector.SyncVectorEnv):
+        # Functions that no checkpoint can hold, and that have done their work.
+        envs.env_fns = ()
     return VectorEnvironments(envs, seed)
