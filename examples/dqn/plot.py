@@ -113,8 +113,7 @@ def _run_folders(folders: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for folder in folders:
         inside = sorted(path.parent for path in folder.glob("*/config.json"))
-        is_run = (folder / "config.json").exists()
-        found += [folder] if is_run or not inside else inside
+        found += inside or [folder]
     if not found:
         raise ConfigError("runs must name one or more folders. Received: none")
     return list(dict.fromkeys(found))

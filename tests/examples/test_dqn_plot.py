@@ -92,6 +92,7 @@ def test_seeds_become_one_curve(tmp_path):
     for seed, end in ((0, 2.0), (1, 6.0)):
         config = replace(base, seed=seed, video=seed == 1)
         make_run(both / f"seed-{seed}", config, [(100, 0), (200, end)])
+    write_config(both, base)  # as --seeds does
     other = make_run(tmp_path / "other", replace(base, n_step=1))
     output = tmp_path / "picture.png"
     # A folder that is named twice counts once.
