@@ -1,8 +1,10 @@
 """Where a run leaves its files, and what it says there about itself."""
 
+import contextlib
 import json
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,11 @@ from typing import Any
 from examples.dqn.cluster import is_chief
 from examples.dqn.config import Config
 from examples.dqn.errors import ConfigError
+
+try:
+    import fcntl
+except ImportError:  # Windows, which does without
+    fcntl = None  # type: ignore[assignment]
 
 # They say where a run is, not what it is.
 _PLACES = {"resume", "run_folder"}
@@ -81,6 +88,37 @@ def read_config(folder: Path) -> Config:
             "run must be the folder of a run, with a config.json that can be read "
             f"({reason}). Received: {folder}"
         ) from error
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keeps other processes from the folder of a run while this one trains.
+
+    A process that dies in any way lets go of it.
+
+    Raises:
+        ConfigError: If another one has it, since two would spoil it, or if it
+            cannot be written.
+    """
+    try:
+        file = (folder / "config.json").open("a")
+    except OSError as error:
+        raise ConfigError(
+            "resume must be a folder that can be written "
+            f"({error.strerror}). Received: resume={folder}"
+        ) from error
+    with file:
+        try:
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigError(
+                "resume must be the folder of a run that no process is training. "
+                f"Received: resume={folder}"
+            ) from error
+        except OSError:  # a file system without locks
+            pass
+        yield
 
 
 def _tuples(value: Any) -> Any:

@@ -18,7 +18,7 @@ from examples.dqn.errors import ConfigError
 from examples.dqn.evaluate import evaluate
 from examples.dqn.interrupt import Interrupt
 from examples.dqn.quiet import silent_libraries
-from examples.dqn.run_folder import make_run_folder, write_config
+from examples.dqn.run_folder import held, make_run_folder, write_config
 from examples.dqn.seeds import has_seeds, parse_seeds, resume_seeds, train_seeds
 from examples.dqn.video import check_video, record_episode
 
@@ -56,6 +56,15 @@ def main(config: Config) -> Result:
     """
     started = time.monotonic()
     config, folder, state = _begin(config)
+    with held(folder):
+        write_config(folder, config)
+        return _train(config, folder, state, started)
+
+
+def _train(
+    config: Config, folder: Path, state: dict[str, Any] | None, started: float
+) -> Result:
+    """Trains from the start, or from a state, to the last file."""
     solved_at = _solved_at(config.env_id)
 
     # Imported here so that --help and bad arguments do not wait for TensorFlow.
@@ -116,9 +125,7 @@ def _begin(config: Config) -> tuple[Config, Path, dict[str, Any] | None]:
     """The configuration, the folder and, if it is resumed, the state of a run."""
     if config.resume is None:
         check_environment(config)  # Before there is a folder.
-        folder = make_run_folder(config)
-        write_config(folder, config)
-        return config, folder, None
+        return config, make_run_folder(config), None
     with silent_libraries():
         state, complaints = read_newest(config.resume / "checkpoints")
     for complaint in complaints:
@@ -126,9 +133,7 @@ def _begin(config: Config) -> tuple[Config, Path, dict[str, Any] | None]:
     # Where a run goes on may differ from where it began.
     machine = machine_settings(config)
     config = replace(state["config"], **machine, resume=config.resume)
-    folder = make_run_folder(config)
-    write_config(folder, config)
-    return config, folder, state
+    return config, make_run_folder(config), state
 
 
 def write_result(folder: Path, step: int, result: Result) -> None:

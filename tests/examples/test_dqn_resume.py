@@ -14,13 +14,21 @@ pytest.importorskip("matplotlib")
 pytest.importorskip("tyro")
 
 import gymnasium
-from dqn_runs import SMALL, assert_same, run_until, start, wait_for_checkpoint
+from dqn_runs import (
+    SMALL,
+    assert_same,
+    newest_step,
+    run_until,
+    start,
+    wait_for_checkpoint,
+)
 
-from examples.dqn.checkpoint import read_newest
+from examples.dqn.checkpoint import read_newest, write_checkpoint
 from examples.dqn.command_line import flags_of
 from examples.dqn.config import Config
 from examples.dqn.errors import ConfigError
 from examples.dqn.interrupt import Interrupt
+from examples.dqn.run_folder import held
 from examples.dqn.train import main, run_command
 from examples.dqn.trainer import Trainer
 
@@ -135,6 +143,27 @@ def test_resume_may_change_the_machine(tmp_path):
     flags = ["--resume", str(tmp_path), "--threads", "2", "--no-xla"]
     config = parse_arguments(flags)
     assert config == Config(resume=tmp_path, threads=2, xla=False)
+
+
+def test_run_that_is_still_going_on_is_not_resumed(tmp_path, capsys):
+    pytest.importorskip("fcntl")
+    run_until(300, tmp_path / "run")
+    with held(tmp_path / "run"):
+        assert run_command(["--resume", str(tmp_path / "run")]) == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert "resume must be the folder of a run that no process is training" in told
+    assert newest_step(tmp_path / "run") == 256
+    assert run_command(["--resume", str(tmp_path / "run")]) == 0
+
+
+def test_run_that_cannot_be_written_is_not_resumed(tmp_path, capsys):
+    write_checkpoint(tmp_path / "checkpoints", 0, {"config": Config()}, keep=1)
+    (tmp_path / "config.json").mkdir()
+    assert run_command(["--resume", str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert "resume must be a folder that can be written (Is a directory)" in told
 
 
 def test_resume_of_what_is_no_run(tmp_path, capsys):
