@@ -18,13 +18,13 @@ TUNED: dict[str, dict[str, Any]] = {
         "total_steps": 100_000,
         "replay_size": 100_000,
         "learning_rate": 6.3e-4,
-        "updates_per_train": 32,
+        "updates_per_train": 64,
         "target_period": 128,
         "epsilon_fraction": 0.12,
         "epsilon_end": 0.02,
         "n_step": 3,
         "eval_every": 4_000,
-        "eval_episodes": 100,
+        "eval_episodes": 200,
     },
     # Random actions never reach the flag. What does is the optimism of a network
     # that has not learned yet how much time costs, so it must choose early, and
