@@ -120,4 +120,4 @@ def assert_equal(one, two, where, seen):
             seen.add(id(one))
             assert_equal(vars(one), vars(two), where, seen)
     else:
-        assert one == two or one != one, where
+        assert one == two or (one != one and two != two), where

@@ -63,11 +63,14 @@ def read_newest(folder: Path) -> tuple[Any, list[str]]:
     """
     complaints: list[str] = []
     for path in _newest_first(folder):
-        fault = find_fault(path)
-        if fault is None:
-            with path.open("rb") as file:
-                file.seek(len(MAGIC))
-                return pickle.load(file), complaints
+        try:
+            fault = find_fault(path)
+            if fault is None:
+                with path.open("rb") as file:
+                    file.seek(len(MAGIC))
+                    return pickle.load(file), complaints
+        except FileNotFoundError:  # a run that goes on still has removed it
+            continue
         complaints.append(f"{path.name} is {fault} and is not used")
     found = f" ({'; '.join(complaints)})" if complaints else ""
     raise ConfigError(

@@ -57,8 +57,8 @@ def parse_command(arguments: Sequence[str] | None = None) -> Command:
     kept = Config(resume=config.resume, **machine_settings(config))
     if config.resume and command != Command(jobs=command.jobs, config=kept):
         raise ConfigError(
-            "resume must have no flags beside it but those of the machine, since a "
-            f"run keeps its settings. Received: {' '.join(words)}"
+            "resume must have no flags beside it but those of the machine and jobs, "
+            f"since a run keeps its settings. Received: {' '.join(words)}"
         )
     if command.seeds is not None and config.seed != Config.seed:
         raise ConfigError(
@@ -102,14 +102,18 @@ def run_reporting(command: Callable[[], object]) -> int:
     """Runs a command.
 
     Returns:
-        The exit code: 2 for a bad setting, 1 for a run that failed, each told in
-        one line on stderr.
+        The exit code: 2 for a bad setting, 1 for a run that failed, on a full disk
+        for example, and 130 for one that Ctrl-C ended at once; each told in one
+        line on stderr.
     """
     try:
         command()
-    except (ConfigError, RunError) as error:
+    except (ConfigError, RunError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2 if isinstance(error, ConfigError) else 1
+    except KeyboardInterrupt:
+        print("error: interrupted", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -239,13 +239,16 @@ class Config:
         check_together(self)
 
 
-_OF_THE_MACHINE = ("strategy", "logical_devices", "threads", "xla")
+OF_THE_MACHINE = ("strategy", "logical_devices", "threads", "xla")
 
 
 def machine_settings(config: Config) -> dict[str, Any]:
-    """Which settings that a resumed run may change are not the defaults."""
+    """Those settings that say where to train and are not the defaults.
+
+    They are all that a resumed run may change.
+    """
     return {
         name: getattr(config, name)
-        for name in _OF_THE_MACHINE
+        for name in OF_THE_MACHINE
         if getattr(config, name) != getattr(Config, name)
     }

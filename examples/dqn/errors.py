@@ -7,3 +7,15 @@ class ConfigError(ValueError):
 
 class RunError(RuntimeError):
     """What ended a run early, told in one line."""
+
+
+def environment_error(env_id: str, where: str, error: Exception) -> RunError:
+    """One line about whatever an environment has raised, each in its own way.
+
+    Args:
+        env_id: The environment.
+        where: When it was, to follow "fails".
+        error: What it raised.
+    """
+    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    return RunError(f"{env_id} fails {where} ({reason})")

@@ -3,6 +3,8 @@
 import numpy as np
 
 from examples.dqn.envs import make_env
+from examples.dqn.errors import environment_error
+from examples.dqn.evaluate_frames import evaluate_frames
 from examples.dqn.policy import Policy
 
 # Far beyond any time limit in Gymnasium; an environment without one would
@@ -24,14 +26,20 @@ def evaluate(policy: Policy, env_id: str, episodes: int, seed: int) -> np.ndarra
 
     Returns:
         Undiscounted return of each episode, shape `(episodes,)`.
-    """
-    if policy.frame_stack is not None:
-        # It knows TensorFlow, for which --help must not wait.
-        from examples.dqn.evaluate_frames import evaluate_frames
 
-        return evaluate_frames(
-            policy, policy.frame_stack, env_id, episodes, seed, MAX_STEPS
-        )
+    Raises:
+        RunError: If an environment fails.
+    """
+    stack = policy.frame_stack
+    try:
+        if stack is None:
+            return _evaluate(policy, env_id, episodes, seed)
+        return evaluate_frames(policy, stack, env_id, episodes, seed, MAX_STEPS)
+    except Exception as error:
+        raise environment_error(env_id, "in a greedy episode", error) from error
+
+
+def _evaluate(policy: Policy, env_id: str, episodes: int, seed: int) -> np.ndarray:
     envs = [make_env(env_id) for _ in range(episodes)]
     first_action = envs[0].action_space.start
     returns = np.zeros(episodes)

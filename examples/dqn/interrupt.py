@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a run where it can be gone on with."""
+"""Ctrl-C, SIGTERM and a closed terminal end a run where it can be gone on with."""
 
 import signal
 from types import FrameType
@@ -11,14 +11,20 @@ class Interrupt:
     """
 
     SIGNALS = (signal.SIGINT, signal.SIGTERM)
+    # Of a terminal that is closed; Windows has none.
+    HANG_UP = getattr(signal, "SIGHUP", None)
 
     def __init__(self) -> None:
         self.name: str | None = None
         """The signal that came, None if none has."""
 
     def __enter__(self) -> "Interrupt":
-        self._before = {number: signal.getsignal(number) for number in self.SIGNALS}
-        for number in self.SIGNALS:
+        numbers = list(self.SIGNALS)
+        # A run under nohup outlives its terminal.
+        if self.HANG_UP and signal.getsignal(self.HANG_UP) != signal.SIG_IGN:
+            numbers.append(self.HANG_UP)
+        self._before = {number: signal.getsignal(number) for number in numbers}
+        for number in numbers:
             signal.signal(number, self._note)
         return self
 

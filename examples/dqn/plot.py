@@ -14,7 +14,7 @@ import tyro
 from matplotlib.figure import Figure
 
 from examples.dqn.command_line import parse_words, run_reporting
-from examples.dqn.config import Config
+from examples.dqn.config import OF_THE_MACHINE, Config
 from examples.dqn.configs import tuned_config
 from examples.dqn.curves import draw_seeds, dress_axes
 from examples.dqn.errors import ConfigError
@@ -25,7 +25,10 @@ COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#2
 # Runs of one curve may differ in the seed, and in what changes nothing they learn.
 ALIKE: dict[str, Any] = {
     name: getattr(Config, name)
-    for name in ("seed", "video", "checkpoint_every", "keep_checkpoints")
+    for name in (
+        *("seed", "video", "checkpoint_every", "keep_checkpoints"),
+        *OF_THE_MACHINE,
+    )
 }
 # What the axis says, with the unit if there is one.
 METRICS = {
@@ -93,6 +96,8 @@ def compare_runs(path: Path, folders: Sequence[Path], metric: str) -> list[Curve
     Raises:
         ConfigError: If a folder is no run, or has nothing to draw.
     """
+    if not folders:
+        raise ConfigError("runs must name one or more folders. Received: none")
     groups: dict[Config, list[Path]] = {}
     for folder in _run_folders(folders):
         group = replace(read_config(folder), **ALIKE)
@@ -113,9 +118,7 @@ def _run_folders(folders: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for folder in folders:
         inside = sorted(path.parent for path in folder.glob("*/config.json"))
-        found += inside or [folder]
-    if not found:
-        raise ConfigError("runs must name one or more folders. Received: none")
+        found += _run_folders(inside) if inside else [folder]
     return list(dict.fromkeys(found))
 
 

@@ -1,5 +1,6 @@
 """What a run tells while it goes on: a CSV file, TensorBoard, a progress line."""
 
+import contextlib
 import csv
 import shutil
 import sys
@@ -62,11 +63,16 @@ class Report:
             old.unlink()
         self._file = (folder / "metrics.csv").open("w", newline="")
         self._csv = csv.writer(self._file)
-        self._csv.writerow(Row._fields)
         self._events = EventFileWriter(str(folder))
-        for row in rows:
-            self._write(row)
         self._progress = Progress(total_steps, stream or sys.stdout)
+        try:
+            self._csv.writerow(Row._fields)
+            for row in rows:
+                self._write(row)
+        except OSError:  # a full disk, of which the file would speak again
+            with contextlib.suppress(OSError):
+                self.close()
+            raise
 
     def record(self, row: Row) -> None:
         """Adds a row to the file, to TensorBoard and to the progress line."""

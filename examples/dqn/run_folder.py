@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -97,28 +98,26 @@ def held(folder: Path) -> Iterator[None]:
     A process that dies in any way lets go of it.
 
     Raises:
-        ConfigError: If another one has it, since two would spoil it, or if it
-            cannot be written.
+        ConfigError: If another one has it, since two would spoil it.
     """
-    try:
-        file = (folder / "config.json").open("a")
-    except OSError as error:
-        raise ConfigError(
-            "resume must be a folder that can be written "
-            f"({error.strerror}). Received: resume={folder}"
-        ) from error
-    with file:
-        try:
-            if fcntl is not None:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ConfigError(
-                "resume must be the folder of a run that no process is training. "
-                f"Received: resume={folder}"
-            ) from error
-        except OSError:  # a file system without locks
-            pass
+    if fcntl is None:
         yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(handle)
+        raise ConfigError(
+            "resume must be the folder of a run that no process is training. "
+            f"Received: resume={folder}"
+        ) from error
+    except OSError:  # a file system without locks
+        pass
+    try:
+        yield
+    finally:
+        os.close(handle)
 
 
 def _tuples(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """One seed of several: a process of its own, and what became of it."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -12,6 +13,8 @@ from typing import Any
 
 from examples.dqn.command_line import flags_of
 from examples.dqn.config import Config, machine_settings
+from examples.dqn.errors import ConfigError
+from examples.dqn.run_folder import held
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,11 +44,11 @@ class Seed:
             machine = machine_settings(self._config)
             flags = flags_of(Config(resume=self._config.run_folder, **machine))
         else:
-            # Of a run that was killed before it had anything to lose.
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self._remove_folder()
             flags = flags_of(self._config)
         command = [sys.executable, "-m", "examples.dqn.train", *flags]
         with self.log.open("a") as log:
+            self._said_before = log.tell()
             # In a session of its own: a Ctrl-C of the terminal reaches us alone,
             # and each process gets it from us, once.
             self._process = subprocess.Popen(
@@ -90,7 +93,8 @@ class Seed:
                 f"{self.result['seconds']:.0f} s"
             )
         if not self._interrupted:
-            said = self.log.read_text(errors="replace").strip() or "no output"
+            said = self.log.read_bytes()[self._said_before :].decode(errors="replace")
+            said = said.strip() or "no output"
             reason = said.splitlines()[-1].removeprefix("error: ")
             return f"seed {self.seed}: failed ({reason.strip()}), see {self.log}"
         if self._has_checkpoint():
@@ -106,6 +110,13 @@ class Seed:
             return int(last.partition(",")[0]) / self._total_steps
         except (OSError, ValueError, IndexError):  # nothing written yet
             return 0.0
+
+    def _remove_folder(self) -> None:
+        """Removes what is left of a run that was killed before it had any to lose."""
+        # Unless it trains, left alone by a process of seeds that was killed: then
+        # the new one says that the folder is in use.
+        with contextlib.suppress(FileNotFoundError, ConfigError), held(self.folder):
+            shutil.rmtree(self.folder)
 
     def _has_checkpoint(self) -> bool:
         return any(self.folder.glob("checkpoints/*.ckpt"))

@@ -16,7 +16,7 @@ import numpy as np
 from examples.dqn.config import Config
 from examples.dqn.errors import ConfigError, RunError
 from examples.dqn.interrupt import Interrupt
-from examples.dqn.run_folder import make_run_folder, read_config, write_config
+from examples.dqn.run_folder import held, make_run_folder, read_config, write_config
 from examples.dqn.seed_process import Seed
 
 SEEDS = "seeds.json"
@@ -66,10 +66,11 @@ def train_seeds(
         RunError: If a seed fails, after the others have ended.
     """
     folder = make_run_folder(config, f"seeds{len(seeds)}")
-    write_config(folder, config)
-    (folder / SEEDS).write_text(json.dumps(list(seeds)) + "\n")
-    print(f"{len(seeds)} seeds in {folder}", flush=True)
-    return _train(config, seeds, folder, jobs)
+    with held(folder):
+        write_config(folder, config)
+        (folder / SEEDS).write_text(json.dumps(list(seeds)) + "\n")
+        print(f"{len(seeds)} seeds in {folder}", flush=True)
+        return _train(config, seeds, folder, jobs)
 
 
 def has_seeds(folder: Path) -> bool:
@@ -93,13 +94,16 @@ def resume_seeds(
     config = replace(read_config(folder), **(machine or {}))
     try:
         seeds = json.loads((folder / SEEDS).read_text())
-    except ValueError as error:
+        if not seeds or any(type(seed) is not int for seed in seeds):
+            raise TypeError("it has no numbers")
+    except (ValueError, TypeError) as error:
         raise ConfigError(
             f"resume must be the folder of a run, with a {SEEDS} that can be read "
             f"({error}). Received: resume={folder}"
         ) from error
-    print(f"resumes {len(seeds)} seeds in {folder}", flush=True)
-    return _train(config, seeds, folder, jobs)
+    with held(folder):
+        print(f"resumes {len(seeds)} seeds in {folder}", flush=True)
+        return _train(config, seeds, folder, jobs)
 
 
 def _train(

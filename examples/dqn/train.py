@@ -105,8 +105,6 @@ def _train(
         for player in (policy, agent.policy())
     )
     agent.save(folder, policy)
-    if config.video:
-        record_episode(folder / "policy.gif", policy, config.env_id, final_seed)
     title = f"{config.env_id}, seed {config.seed}: {_score(returns)}"
     plot_run(folder / "run.png", title, history, solved_at)
     result = Result(
@@ -118,6 +116,8 @@ def _train(
         run_folder=folder,
     )
     write_result(folder, trainer.step, result)
+    if config.video:
+        record_episode(folder / "policy.gif", policy, config.env_id, final_seed)
     return result
 
 

@@ -10,7 +10,7 @@ from examples.dqn.agent import Agent
 from examples.dqn.checkpoint import write_checkpoint
 from examples.dqn.config import Config
 from examples.dqn.envs import AnyEnvironments
-from examples.dqn.errors import RunError
+from examples.dqn.errors import RunError, environment_error
 from examples.dqn.evaluate import evaluate
 from examples.dqn.frame_replay import (
     FrameNStep,
@@ -161,11 +161,9 @@ class Trainer:
             left = self.config.total_steps - self.step
             try:
                 steps = self.envs.step(actions).first(left)
-            except Exception as error:  # any environment may fail in its own way
-                reason = " ".join(f"{type(error).__name__}: {error}".split())
-                raise RunError(
-                    f"{self.config.env_id} fails at step {self.step} ({reason})"
-                ) from error
+            except Exception as error:
+                where = f"at step {self.step}"
+                raise environment_error(self.config.env_id, where, error) from error
             collected.append(self.nstep.push(steps))
             self.replay.add(collected[-1])
             self.step += steps.size

@@ -10,6 +10,7 @@ import numpy as np
 from examples.dqn.envs import frame_shape, make_env
 from examples.dqn.errors import ConfigError
 from examples.dqn.evaluate import MAX_STEPS
+from examples.dqn.evaluate_frames import evaluate_frames
 from examples.dqn.play_episode import play_episode
 from examples.dqn.policy import Policy
 
@@ -22,10 +23,10 @@ LARGEST_SIDE = 400
 
 
 def check_video(env_id: str) -> None:
-    """Draws one frame, so that a run does not fail at its end.
+    """Draws one frame where that is needed, so that a run does not fail at its end.
 
     Raises:
-        ConfigError: If the environment cannot draw, or a package is missing.
+        ConfigError: If there is nothing to record, or a package is missing.
     """
     try:
         import PIL.Image  # noqa: F401
@@ -33,7 +34,10 @@ def check_video(env_id: str) -> None:
         env = make_env(env_id)
         env.close()
         image = frame_shape(env.observation_space)
-        _check_shape(image or _drawn_frame(env_id).shape)
+        if image is None:
+            _draw_once(env_id)
+        elif image[2] not in (1, 3):
+            raise ValueError(f"its images have {image[2]} channels, not 1 or 3.")
     except Exception as error:  # each environment fails in a way of its own
         reason = " ".join(str(error).split())
         raise ConfigError(
@@ -63,17 +67,15 @@ def record_episode(path: Path, policy: Policy, env_id: str, seed: int) -> float:
         if len(images) < MAX_FRAMES:
             images.append(_small_image(frame))
 
-    if policy.frame_stack is None:
-        env = _make_drawn_env(env_id)
-        total = play_episode(policy, env, seed, lambda: draw(env.render()))
-    else:
-        # It knows TensorFlow, for which --help must not wait.
-        from examples.dqn.evaluate_frames import evaluate_frames
-
-        env = make_env(env_id)
-        stack = policy.frame_stack
-        [total] = evaluate_frames(policy, stack, env_id, 1, seed, MAX_STEPS, draw)
-    env.close()
+    stack = policy.frame_stack
+    env = make_env(env_id) if stack else _make_drawn_env(env_id)
+    try:
+        if stack:
+            [total] = evaluate_frames(policy, stack, env_id, 1, seed, MAX_STEPS, draw)
+        else:
+            total = play_episode(policy, env, seed, lambda: draw(env.render()))
+    finally:
+        env.close()
     rate = env.metadata.get("render_fps") or 30
     images[0].save(
         path,
@@ -94,29 +96,27 @@ def _make_drawn_env(env_id: str) -> gymnasium.Env:
     return make_env(env_id, render_mode="rgb_array")
 
 
-def _drawn_frame(env_id: str) -> np.ndarray:
+def _draw_once(env_id: str) -> None:
     env = _make_drawn_env(env_id)
     try:
         env.reset(seed=0)
-        return np.asarray(env.render())
+        frame = env.render()
+        if np.shape(frame)[2:] != (3,):
+            raise ValueError(f"its frame is {type(frame).__name__} {np.shape(frame)}.")
+        _small_image(frame)
     finally:
         env.close()
 
 
-def _check_shape(shape: tuple[int, ...]) -> None:
-    if len(shape) != 3 or shape[2] not in (1, 3):
-        raise ValueError(f"its frames have the shape {shape}.")
-
-
 def _small_image(frame: np.ndarray) -> "Image":
-    """A frame of about `LARGEST_SIDE` at most, in colours of its own."""
+    """A frame in colours of its own, enlarged by a whole factor if it is small."""
     from PIL import Image
 
     image = Image.fromarray(frame.squeeze(-1) if frame.shape[-1] == 1 else frame)
     image.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
+    image = image.convert("RGB").quantize(64)
     # What an agent sees is often too small for people.
     factor = LARGEST_SIDE // max(image.size)
-    image = image.resize(
+    return image.resize(
         [side * factor for side in image.size], Image.Resampling.NEAREST
     )
-    return image.convert("RGB").quantize(64)

@@ -1,5 +1,7 @@
 """What fails around a run ends it with one line, and nothing is lost."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -11,10 +13,11 @@ pytest.importorskip("matplotlib")
 pytest.importorskip("tyro")
 
 import gymnasium
-from dqn_runs import SMALL, assert_same
+from dqn_runs import SMALL, assert_same, run_until
 
+from examples.dqn import evaluate
 from examples.dqn.checkpoint import read_newest
-from examples.dqn.command_line import flags_of
+from examples.dqn.command_line import flags_of, run_reporting
 from examples.dqn.config import Config
 from examples.dqn.errors import ConfigError, RunError
 from examples.dqn.train import main, run_command
@@ -78,6 +81,46 @@ def test_faulty_environment_ends_the_run_with_one_line(
     monkeypatch.undo()
     assert read_newest(tmp_path / "run" / "checkpoints")[0]["step"] == 768
     assert main(Config(resume=tmp_path / "run")).updates == 8 * 9
+
+
+def test_environment_that_fails_in_an_evaluation(tmp_path, capsys, monkeypatch):
+    def crash(_):
+        raise ValueError("the simulator\nhas crashed")
+
+    env = gymnasium.make("CartPole-v1")
+    env.step = crash
+    monkeypatch.setattr(evaluate, "make_env", lambda _: env)
+    flags = ["--run-folder", str(tmp_path / "run"), *flags_of(Config(**SMALL))]
+    assert run_command(flags) == 1
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    words = "fails in a greedy episode (ValueError: the simulator has crashed)"
+    assert told == f"error: CartPole-v1 {words}\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full disk to try")
+def test_full_disk_under_the_metrics(tmp_path, capsys):
+    run = tmp_path / "run"
+    run_until(300, run)
+    metrics = (run / "metrics.csv").read_text()
+    (run / "metrics.csv").unlink()
+    (run / "metrics.csv").symlink_to("/dev/full")
+    capsys.readouterr()
+    assert run_command(["--resume", str(run)]) == 1
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert "No space left" in told
+    (run / "metrics.csv").unlink()
+    assert run_command(["--resume", str(run)]) == 0
+    assert (run / "metrics.csv").read_text().startswith(metrics[:200])
+
+
+def test_interrupt_outside_of_training_is_one_line(capsys):
+    def stop():
+        raise KeyboardInterrupt
+
+    assert run_reporting(stop) == 130
+    assert capsys.readouterr().err == "error: interrupted\n"
 
 
 def test_full_disk_ends_the_run_with_one_line(tmp_path, capsys, monkeypatch):

@@ -113,7 +113,7 @@ def test_run_that_is_killed_again_and_again(settings, tmp_path):
         flags = ["--resume", broken]
         if steps[-1] >= 12_800:
             break
-    assert len(set(steps)) >= 6, steps
+    assert len(set(steps)) >= 3, steps
     _, error = start("--resume", broken).communicate()
     assert (broken / "result.json").exists(), error
     main(Config(**settings, run_folder=tmp_path / "whole"))

@@ -93,6 +93,8 @@ def test_seeds_become_one_curve(tmp_path):
         config = replace(base, seed=seed, video=seed == 1)
         make_run(both / f"seed-{seed}", config, [(100, 0), (200, end)])
     write_config(both, base)  # as --seeds does
+    (both / "seed-1/config.json").unlink()
+    write_config(both / "seed-1", replace(base, seed=1, threads=2))
     other = make_run(tmp_path / "other", replace(base, n_step=1))
     output = tmp_path / "picture.png"
     # A folder that is named twice counts once.
@@ -103,6 +105,9 @@ def test_seeds_become_one_curve(tmp_path):
     assert first.steps.tolist() == [100, 200]
     assert first.values.tolist() == [[0, 2], [0, 6]]
     assert second.values.tolist() == [[1, 2]]
+    # A folder of folders.
+    again = compare_runs(output, [tmp_path], "greedy_return")
+    assert [curve.label for curve in again] == [first.label, second.label]
 
 
 def test_configuration_is_read_as_it_was_written(tmp_path):

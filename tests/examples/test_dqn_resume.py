@@ -110,6 +110,20 @@ def test_second_signal_is_not_held_back():
     assert signal.getsignal(signal.SIGINT) is before
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no terminal hangs up")
+def test_closed_terminal_ends_a_run_unless_it_is_to_outlive_it():
+    before = signal.getsignal(signal.SIGHUP)
+    try:
+        for handler, name in ((signal.SIG_DFL, "SIGHUP"), (signal.SIG_IGN, None)):
+            signal.signal(signal.SIGHUP, handler)
+            with Interrupt() as interrupt:
+                os.kill(os.getpid(), signal.SIGHUP)
+                assert interrupt.name == name
+            assert signal.getsignal(signal.SIGHUP) is handler
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 class Unpicklable(gymnasium.Wrapper):
     def __reduce__(self):
         raise TypeError("a simulator that lives elsewhere")
@@ -157,13 +171,13 @@ def test_run_that_is_still_going_on_is_not_resumed(tmp_path, capsys):
     assert run_command(["--resume", str(tmp_path / "run")]) == 0
 
 
-def test_run_that_cannot_be_written_is_not_resumed(tmp_path, capsys):
+def test_run_that_cannot_be_written_ends_with_one_line(tmp_path, capsys):
     write_checkpoint(tmp_path / "checkpoints", 0, {"config": Config()}, keep=1)
     (tmp_path / "config.json").mkdir()
-    assert run_command(["--resume", str(tmp_path)]) == 2
+    assert run_command(["--resume", str(tmp_path)]) == 1
     told = capsys.readouterr().err
     assert told.count("\n") == 1
-    assert "resume must be a folder that can be written (Is a directory)" in told
+    assert "Is a directory" in told
 
 
 def test_resume_of_what_is_no_run(tmp_path, capsys):

@@ -24,8 +24,8 @@ from examples.dqn import seed_process, seeds
 from examples.dqn.command_line import flags_of, parse_arguments
 from examples.dqn.config import Config
 from examples.dqn.configs import tuned_config
-from examples.dqn.errors import RunError
-from examples.dqn.run_folder import read_config
+from examples.dqn.errors import ConfigError, RunError
+from examples.dqn.run_folder import held, read_config, write_config
 from examples.dqn.seeds import parse_seeds, resume_seeds, train_seeds
 from examples.dqn.train import main, run_command
 
@@ -137,6 +137,8 @@ def test_each_seed_is_the_run_that_it_would_be_alone(tmp_path, capsys, monkeypat
     again = capsys.readouterr().out.splitlines()
     assert again[0] == f"resumes 2 seeds in {folder}"
     assert again[-2:] == told.splitlines()[-2:]
+    assert not any(line.startswith("seed 1:") for line in again)
+    assert not (folder / "seed-1/checkpoints").exists()
     again, before = (
         json.loads(path.read_text())["returns"]
         for path in (folder / "seed-4/result.json", tmp_path / "alone/result.json")
@@ -197,14 +199,33 @@ def test_seeds_that_had_nothing_to_lose_begin_anew(scripted, tmp_path, capsys):
     (folder / "seed-3/result.json").write_text("")
     (folder / "seed-1/result.json").write_text('{"step": 600}')
     (folder / "seed-2/config.json").write_text("{}")
+    with (folder / "seed-2.log").open("a") as log:
+        log.write("something of an earlier process\n")
     with pytest.raises(RunError, match="1 of 3 seeds failed: 2"):
         resume_seeds(folder)
-    assert "mean of 2 seeds" in capsys.readouterr().out.rpartition("resumes 3")[2]
+    told = capsys.readouterr().out.rpartition("resumes 3")[2]
+    assert "mean of 2 seeds" in told
+    assert "seed 2: failed (the environment is out of order)" in told
 
 
-def test_damaged_list_of_seeds(tmp_path, capsys):
+def test_seed_that_trains_still_is_left_alone(tmp_path, capsys):
+    config = Config(**SMALL)
+    for name in ("", "seed-1"):
+        (tmp_path / name).mkdir(exist_ok=True)
+        write_config(tmp_path / name, config)
+    (tmp_path / "seeds.json").write_text("[1]")
+    with held(tmp_path / "seed-1"), pytest.raises(RunError, match="failed: 1"):
+        resume_seeds(tmp_path)
+    assert "seed 1: failed (run_folder must be new or" in capsys.readouterr().out
+    assert (tmp_path / "seed-1/config.json").exists()
+    with held(tmp_path), pytest.raises(ConfigError, match="no process is training"):
+        resume_seeds(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["[0, 1", "7", "[]", "{}", '["a"]'])
+def test_damaged_list_of_seeds(text, tmp_path, capsys):
     (tmp_path / "config.json").write_text("{}")
-    (tmp_path / "seeds.json").write_text("[0, 1")
+    (tmp_path / "seeds.json").write_text(text)
     assert run_command(["--resume", str(tmp_path)]) == 2
     told = capsys.readouterr().err
     assert "a seeds.json that can be read" in told
