@@ -1,12 +1,11 @@
 # ruff: noqa: E402
-"""Convolutions, the policy that acts with them, and runs that learn from images."""
-
-import pickle
+"""Runs that learn from images, and what becomes of them."""
 
 import keras
 import numpy as np
 import pytest
 from conformance.replicas import mirrored
+from dqn_runs import assert_same, run_until
 
 if keras.backend.backend() != "tensorflow":
     pytest.skip("the DQN example runs on TensorFlow", allow_module_level=True)
@@ -20,21 +19,18 @@ import tensorflow as tf
 from examples.dqn import play
 from examples.dqn.agent import Agent
 from examples.dqn.checkpoint import read_newest
+from examples.dqn.command_line import flags_of
 from examples.dqn.config import Config
 from examples.dqn.envs import make_env, make_environments
 from examples.dqn.evaluate import evaluate
 from examples.dqn.frame_stacking import FrameStacking
-from examples.dqn.graph_policy import GraphPolicy, _actor
 from examples.dqn.network import build_q_network
 from examples.dqn.play import load_policy
 from examples.dqn.replay import Transitions
 from examples.dqn.run_folder import write_config
 from examples.dqn.train import main, run_command
 
-SHAPE = (2, 10, 9, 3)
-IMAGES = np.random.default_rng(0).integers(0, 256, (16, *SHAPE), dtype=np.uint8)
 ALL = {"dueling": True, "distributional": True, "layer_norm": True, "noisy": True}
-FORMS = [{}, {"dueling": True}, {"noisy": True, "noisy_sigma": 4.0}, ALL]
 
 
 class Lights(gymnasium.Env):
@@ -101,114 +97,8 @@ SMALL = dict(
     eval_episodes=4,
     final_episodes=10,
     checkpoint_every=256,
+    xla=False,
 )
-
-
-def policy_of(shape=SHAPE, seed=0, **settings):
-    config = Config(**{"hidden_sizes": (16, 8), "seed": seed, **settings})
-    network = build_q_network(shape, 3, config)
-    return network, GraphPolicy(network.get_weights(), shape, 3, config)
-
-
-@pytest.mark.parametrize("form", FORMS, ids=str)
-def test_graph_policy_is_the_network(form):
-    network, policy = policy_of(**form)
-    values = np.array(network(IMAGES))
-    if "distributional" in form:
-        values = values.mean(axis=-1)
-    np.testing.assert_allclose(policy.q_values(IMAGES), values, atol=1e-5)
-    np.testing.assert_array_equal(policy.greedy(IMAGES), values.argmax(axis=1))
-    if "noisy" not in form:
-        explored = policy.explore(IMAGES, 0.0, np.random.default_rng(0))
-        np.testing.assert_array_equal(explored, values.argmax(axis=1))
-
-
-def test_noisy_policy_explores_with_a_draw_per_call():
-    _, policy = policy_of(noisy=True, noisy_sigma=10.0)
-    one, same, other = (
-        policy.explore(IMAGES, 0.0, np.random.default_rng(seed)) for seed in (1, 1, 2)
-    )
-    np.testing.assert_array_equal(one, same)
-    assert (one != other).any()
-    # Noise is for exploring alone.
-    np.testing.assert_array_equal(policy.greedy(IMAGES), policy.greedy(IMAGES))
-
-
-def test_share_of_random_actions_is_epsilon():
-    _, policy = policy_of()
-    images = np.repeat(IMAGES[:1], 3000, axis=0)
-    best = policy.greedy(IMAGES[:1])
-    for epsilon in (0.3, 1.0):
-        actions = policy.explore(images, epsilon, np.random.default_rng(0))
-        # A random action is one of the other two in two of three cases; five
-        # standard deviations wide.
-        assert abs((actions != best).mean() - epsilon * 2 / 3) < 0.045
-
-
-def test_copies_act_through_one_network_without_a_new_trace():
-    network, first = policy_of(noisy=True)
-    before = first.q_values(IMAGES)
-    network.set_weights([weight + 0.1 for weight in network.get_weights()])
-    second = GraphPolicy(network.get_weights(), *first._form)
-    for rows in (1, 2, 7):
-        second.explore(IMAGES[:rows], 0.0, np.random.default_rng(rows))
-        second.q_values(IMAGES[:rows])
-    assert np.abs(second.q_values(IMAGES) - before).max() > 0.01
-    np.testing.assert_array_equal(first.q_values(IMAGES), before)
-    actor = _actor(*first._form)
-    assert actor._calm.experimental_get_tracing_count() == 1
-    assert actor._excited.experimental_get_tracing_count() == 1
-
-
-def test_pickled_policy_is_its_weights():
-    _, policy = policy_of()
-    data = pickle.dumps(policy)
-    assert len(data) < sum(w.nbytes for w in policy.weights) + 5000
-    values = pickle.loads(data).q_values(IMAGES)
-    np.testing.assert_array_equal(values, policy.q_values(IMAGES))
-
-
-@pytest.mark.parametrize(
-    ("shape", "features"),
-    [
-        ((4, 84, 84, 1), 7 * 7 * 64),
-        ((1, 36, 40, 3), 64),
-        ((4, 10, 10, 4), 5 * 5 * 64),
-        ((1, 1, 1, 1), 64),
-    ],
-)
-def test_convolutions_fit_the_image(shape, features):
-    network, policy = policy_of(shape)
-    assert network.get_layer("features").output.shape == (None, features)
-    images = np.zeros((2, *shape), np.uint8)
-    assert policy.q_values(images).shape == (2, 3)
-    for layer in network.layers:
-        if hasattr(layer, "kernel"):
-            bound = np.prod(layer.kernel.shape[:-1]) ** -0.5
-            largest = np.abs(np.array(layer.kernel)).max()
-            assert 0.4 * bound < largest <= bound
-
-
-def test_image_network_sees_each_frame_as_channels_of_one_image():
-    """Against a convolution written out by hand."""
-    network, _ = policy_of((2, 3, 3, 1))
-    convolution = network.get_layer("convolution_0")
-    images = np.random.default_rng(2).integers(0, 256, (1, 2, 3, 3, 1), dtype=np.uint8)
-    kernel, bias = (np.array(weight) for weight in convolution.weights)
-    inner = keras.Model(network.input, convolution.output)
-    found = np.array(inner(images))
-    expected = bias + sum(
-        np.tensordot(images[0, frame, ..., 0] / 255, kernel[:, :, frame])
-        for frame in range(2)
-    )
-    np.testing.assert_allclose(found[0, 1, 1], np.maximum(expected, 0), atol=1e-6)
-
-
-def test_image_network_is_saved_and_loaded(tmp_path):
-    network, _ = policy_of(**ALL)
-    network.save(tmp_path / "network.keras")
-    loaded = keras.models.load_model(tmp_path / "network.keras")
-    np.testing.assert_array_equal(loaded(IMAGES), network(IMAGES))
 
 
 def test_saved_policy_is_played_and_recorded(tmp_path, capsys):
@@ -256,16 +146,8 @@ def test_flat_observations_stay_as_they_are():
     assert "Flatten" not in str(make_env("CartPole-v1"))
 
 
-def flags_of(settings):
-    words = []
-    for name, value in settings.items():
-        values = value if isinstance(value, tuple) else (value,)
-        words += [f"--{name.replace('_', '-')}", *map(str, values)]
-    return words
-
-
 def test_command_learns_from_images(tmp_path, capsys):
-    flags = flags_of({**SMALL, "env_id": "Lights-v0", "run_folder": tmp_path / "run"})
+    flags = flags_of(Config(**SMALL, env_id="Lights-v0", run_folder=tmp_path / "run"))
     assert run_command(flags) == 0
     out = capsys.readouterr().out
     # Eight steps of 5 are the most, and half of it is luck; rewards were clipped
@@ -286,30 +168,22 @@ def test_command_learns_from_images(tmp_path, capsys):
     ids=["plain", "all switches"],
 )
 def test_resumed_run_of_images_equals_an_undisturbed_one(settings, tmp_path):
-    folder = tmp_path / "run"
     settings = {**SMALL, **settings, "env_id": "GrayLights-v0", "total_steps": 512}
-    whole = main(Config(**settings, keep_checkpoints=9, run_folder=folder))
-    wanted, _ = read_newest(folder / "checkpoints")
-    # Back to the middle of an episode.
-    for checkpoint in sorted((folder / "checkpoints").iterdir())[2:]:
-        checkpoint.unlink()
-    resumed = main(Config(resume=folder))
-    found, _ = read_newest(folder / "checkpoints")
-    assert found["step"] == wanted["step"] == 512
+    whole = main(Config(**settings, run_folder=tmp_path / "whole"))
+    # In the middle of an episode.
+    run_until(300, tmp_path / "broken", **settings)
+    resumed = main(Config(resume=tmp_path / "broken"))
+    assert_same(tmp_path / "whole", tmp_path / "broken")
     np.testing.assert_array_equal(whole.returns, resumed.returns)
-    for name, arrays in wanted["agent"].items():
-        for array, other in zip(arrays, found["agent"][name], strict=True):
-            np.testing.assert_array_equal(array, other)
-    for field, other in zip(*(s["replay"].newest(512) for s in (wanted, found))):
-        np.testing.assert_array_equal(field, other)
 
 
 def test_replicas_share_a_batch_of_images():
     config = Config(
         batch_size=4, updates_per_train=2, hidden_sizes=(8,), clipper="norm"
     )
+    shape = (2, 10, 9, 3)
     generator = np.random.default_rng(0)
-    images = generator.integers(0, 256, (2, 2, 4, *SHAPE), dtype=np.uint8)
+    images = generator.integers(0, 256, (2, 2, 4, *shape), dtype=np.uint8)
     batches = Transitions(
         images[0],
         generator.integers(3, size=(2, 4)).astype(np.int32),
@@ -317,7 +191,7 @@ def test_replicas_share_a_batch_of_images():
         np.full((2, 4), 0.9, np.float32),
         images[1],
     )
-    one = Agent(SHAPE, 3, config, tf.distribute.get_strategy())
-    two = Agent(SHAPE, 3, config, mirrored(2))
+    one = Agent(shape, 3, config, tf.distribute.get_strategy())
+    two = Agent(shape, 3, config, mirrored(2))
     losses = [agent.update(batches).losses for agent in (one, two)]
     np.testing.assert_allclose(*losses, rtol=1e-4)
