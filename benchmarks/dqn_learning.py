@@ -154,8 +154,8 @@ Scores by seed:
   weights" is the mean score without that choice.
 - The settings (`examples/dqn/configs.py`) were chosen on seeds 100 and up.
 - "Published" is the DQN of rl-baselines3-zoo: one run, final weights, with its steps.
-- "s" is the median wall time of a whole process, start-up and evaluations included; an
-  upper bound, where the machine had other work.
+- "s" is the median wall time of a whole process, start-up and evaluations included,
+  with several of them side by side.
 - Machine: {os.cpu_count()} CPU cores ({platform.machine()}), Python \
 {platform.python_version()}, {versions}.
 """
