@@ -77,8 +77,8 @@ def test_runs_are_aligned_where_all_of_them_have_values():
             ["CartPole-v1", "Acrobot-v1"],
         ),
         (
-            [tuned_config("CartPole-v1"), tuned_config("Acrobot-v1", double=False)],
-            ["CartPole-v1, double=True", "Acrobot-v1, double=False"],
+            [tuned_config("CartPole-v1"), tuned_config("Acrobot-v1", dueling=True)],
+            ["CartPole-v1, dueling=False", "Acrobot-v1, dueling=True"],
         ),
     ],
 )
