@@ -26,6 +26,16 @@ SMALL = dict(
     final_episodes=3,
     checkpoint_every=256,
 )
+ALL_SWITCHES = dict(
+    n_step=3,
+    prioritized=True,
+    dueling=True,
+    distributional=True,
+    quantiles=5,
+    noisy=True,
+    layer_norm=True,
+    clip_window=50,
+)
 
 
 class Killed(BaseException):

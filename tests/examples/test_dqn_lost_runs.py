@@ -13,6 +13,7 @@ pytest.importorskip("matplotlib")
 pytest.importorskip("tyro")
 
 from dqn_runs import (
+    ALL_SWITCHES,
     SMALL,
     assert_same,
     newest_step,
@@ -76,20 +77,9 @@ def test_switch_is_resumed(switch, tmp_path):
     np.testing.assert_array_equal(whole.returns, resumed.returns)
 
 
-ALL = dict(
-    n_step=3,
-    prioritized=True,
-    dueling=True,
-    distributional=True,
-    quantiles=5,
-    noisy=True,
-    layer_norm=True,
-    clip_window=50,
-    num_envs=2,
+@pytest.mark.parametrize(
+    "settings", [{}, {**ALL_SWITCHES, "num_envs": 2}], ids=["plain", "all switches"]
 )
-
-
-@pytest.mark.parametrize("settings", [{}, ALL], ids=["plain", "all switches"])
 def test_run_that_is_killed_again_and_again(settings, tmp_path):
     # So many checkpoints that a good part of the time goes into writing them.
     often = {"total_steps": 12_800, "checkpoint_every": 128}

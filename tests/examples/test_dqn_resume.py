@@ -15,6 +15,7 @@ pytest.importorskip("tyro")
 
 import gymnasium
 from dqn_runs import (
+    ALL_SWITCHES,
     SMALL,
     assert_same,
     newest_step,
@@ -35,17 +36,7 @@ from examples.dqn.trainer import Trainer
 # Everything that an agent can have, in as few runs as possible.
 FORMS = {
     "plain": dict(num_envs=3, epsilon_end=0.3, xla=True),
-    "all switches": dict(
-        n_step=3,
-        prioritized=True,
-        dueling=True,
-        distributional=True,
-        quantiles=5,
-        noisy=True,
-        layer_norm=True,
-        clip_window=50,
-        learning_rate_schedule="cosine",
-    ),
+    "all switches": {**ALL_SWITCHES, "learning_rate_schedule": "cosine"},
 }
 
 
