@@ -1,41 +1,25 @@
 """Adaptive gradient clipping for Keras 3."""
 
 from keras_gradclip import callbacks, clippers, models, optimizers
+from keras_gradclip._math.unit_axes import unit_axes_of
 from keras_gradclip.callbacks import ClipMonitor
-from keras_gradclip.clippers import (
-    AGC,
-    AdaGC,
-    AutoClip,
-    Chain,
-    ClipByNorm,
-    ClipByValue,
-    Clipper,
-    QuantileClip,
-    ZClip,
-)
+from keras_gradclip.clippers import Clipper
+from keras_gradclip.clippers.rules import *  # noqa: F403
 from keras_gradclip.models import ClippedModel
-from keras_gradclip.optimizers import ClippingMixin, clipped
-from keras_gradclip.unit_axes import unit_axes_of
+from keras_gradclip.optimizers import ClippingMixin, add_clipper
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "AGC",
-    "AdaGC",
-    "AutoClip",
-    "Chain",
-    "ClipByNorm",
-    "ClipByValue",
     "ClipMonitor",
     "ClippedModel",
     "Clipper",
     "ClippingMixin",
-    "QuantileClip",
-    "ZClip",
+    "add_clipper",
     "callbacks",
-    "clipped",
     "clippers",
     "models",
     "optimizers",
     "unit_axes_of",
 ]
+__all__ += clippers.rules.__all__

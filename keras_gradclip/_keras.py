@@ -71,22 +71,6 @@ def bypasses_hook(optimizer: Any) -> bool:
     return isinstance(optimizer, getattr(keras.optimizers, "MultiOptimizer", ()))
 
 
-def in_xla() -> bool:
-    """Whether TensorFlow is tracing a function with `jit_compile=True`.
-
-    Only speed hangs on the answer, so a TensorFlow without the function that
-    knows it is told False.
-    """
-    import tensorflow as tf
-
-    try:
-        from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
-    except ImportError:
-        return False
-    graph = tf.compat.v1.get_default_graph()
-    return not tf.executing_eagerly() and GraphOrParentsInXlaContext(graph)
-
-
 def weights_of(optimizer: Any) -> list[Any]:
     """The variables that an optimizer was built with, in that order."""
     variables: list[Any] = optimizer._trainable_variables

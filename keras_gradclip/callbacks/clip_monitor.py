@@ -33,9 +33,11 @@ class ClipMonitor(keras.callbacks.Callback):
 
     Attributes:
         groups: The names of the groups.
-        trace: A dict of NumPy arrays: `"step"`, shape `(steps,)`, and
-            `"norm"`, `"threshold"`, `"scale"`, shape `(steps, groups)`, of
-            all steps since this callback first saw training.
+        trace: A dict of NumPy arrays, as `optimizer.clip_history` returns
+            it: `"step"`, `"grad_norm"`, `"grad_norm_clipped"`, shape
+            `(steps,)`, and `"norm"`, `"threshold"`, `"scale"`, shape
+            `(steps, groups)`, of all steps since this callback first saw
+            training.
 
     Raises:
         ValueError: When training begins and the optimizer has no clipper.
@@ -59,6 +61,11 @@ class ClipMonitor(keras.callbacks.Callback):
 
     @property
     def groups(self) -> tuple[str, ...]:
+        if self._optimizer is None:
+            raise ValueError(
+                "`groups` is there once training has begun: pass this ClipMonitor "
+                "to `fit` as a callback."
+            )
         return self._optimizer.clip_groups
 
     @property
@@ -100,7 +107,7 @@ class ClipMonitor(keras.callbacks.Callback):
             return
         at_once = getattr(model_of(self), "steps_per_execution", 1)
         unread = batch - self._batches_read
-        if unread + at_once > self._optimizer.clip_state.log_length:
+        if unread + at_once > self._optimizer.clip_state.log.length:
             self._read()
             self._batches_read = batch
 
@@ -138,7 +145,7 @@ class ClipMonitor(keras.callbacks.Callback):
             warn(
                 f"ClipMonitor lost steps {self._next_step} to {steps[0] - 1}: "
                 "the optimizer's log holds "
-                f"{self._optimizer.clip_state.log_length} steps, fewer than "
+                f"{self._optimizer.clip_state.log.length} steps, fewer than "
                 "`steps_per_execution`.",
                 stacklevel=2,
             )
@@ -159,10 +166,10 @@ class ClipMonitor(keras.callbacks.Callback):
             for name in ("norm", "threshold", "scale")
         )
         finite = np.isfinite(norms).all(axis=1)
-        whole = norms[finite][:, self._optimizer.clip_state.groups.whole]
+        whole = trace["grad_norm"][steps][finite].astype("float64")
         thresholds, scales = thresholds[finite], scales[finite]
         return {
-            "grad_norm": _mean(np.sqrt(np.square(whole).sum(axis=1))),
+            "grad_norm": _mean(whole),
             "clip_threshold": _mean(thresholds[np.isfinite(thresholds)]),
             "clip_scale": _mean(scales, otherwise=1.0),
             "clip_fraction": _mean(scales < 1.0, otherwise=0.0),

@@ -1,25 +1,16 @@
 """AGC: clip gradients relative to the weights that they change."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import KW_ONLY
+from typing import Annotated
 
 import keras
 from keras import ops
 
-from keras_gradclip.clippers.clipper import Clipper
-from keras_gradclip.clippers.hyperparameter import (
-    Hyperparameter,
-    check_number,
-    number_or_schedule,
-    serialize,
-    value_at,
-)
-from keras_gradclip.clippers.measured import Measured, State, Tensor
-from keras_gradclip.unit_axes import check_unit_axes
+from keras_gradclip.clippers import base
 
 
 @keras.saving.register_keras_serializable(package="keras_gradclip")
-class AGC(Clipper):
+class AGC(base.NormClipper):
     """Clips each unit's gradient relative to the norm of its weights.
 
     Use it for large batches and learning rates, above all in networks
@@ -46,7 +37,9 @@ class AGC(Clipper):
         unit_axes: A dict from a variable's path, or a regular expression
             on it, to the axes that are summed over in the norm of one unit;
             `unit_axes_of(model)` makes one. Defaults to `None`.
-        **kwargs: `include`, `exclude` and `on_nonfinite`; see `Clipper`.
+        include: Which variables take part; see `GroupedClipper`.
+        exclude: Which of those do not.
+        on_nonfinite: `"zero"`, `"skip"` or `"propagate"`.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -65,37 +58,20 @@ class AGC(Clipper):
           through World Models", 2023, arXiv 2301.04104.
     """
 
-    scopes = ("unit", "variable", "layer", "global")
+    clip_factor: Annotated[base.Hyperparameter, base.Range(above=0)] = 0.01
+    epsilon: Annotated[float, base.Range(above=0)] = 1e-3
+    _: KW_ONLY
+    scope: base.Scope = "unit"
+    unit_axes: base.UnitAxes = None
 
-    def __init__(
-        self,
-        clip_factor: Hyperparameter = 0.01,
-        epsilon: float = 1e-3,
-        scope: str = "unit",
-        unit_axes: Mapping[str, Sequence[int]] | None = None,
-        **kwargs: Any,
-    ):
-        super().__init__(scope=scope, **kwargs)
-        self.clip_factor = number_or_schedule("clip_factor", clip_factor, above=0)
-        check_number("epsilon", epsilon, above=0)
-        self.epsilon = float(epsilon)
-        if unit_axes is not None and scope != "unit":
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.unit_axes is not None and self.scope != "unit":
             raise ValueError(
                 '`unit_axes` may be given at scope "unit" only. '
-                f"Received: unit_axes={unit_axes!r}, scope={scope!r}"
+                f"Received: unit_axes={self.unit_axes!r}, scope={self.scope!r}"
             )
-        check_unit_axes(unit_axes)
-        self.unit_axes = None if unit_axes is None else dict(unit_axes)
 
-    def decide(self, measured: Measured, state: State) -> tuple[Tensor, State]:
-        clip_factor = ops.cast(value_at(self.clip_factor, measured.step), "float32")
+    def decide(self, measured: base.Measured, state: base.State) -> base.Decision:
         weight_norms = ops.maximum(measured.weight_norms(), self.epsilon)
-        return clip_factor * weight_norms, state
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "clip_factor": serialize(self.clip_factor),
-            "epsilon": self.epsilon,
-            "unit_axes": self.unit_axes,
-            **super().get_config(),
-        }
+        return self.clip_factor * weight_norms, state

@@ -1,25 +1,15 @@
 """AutoClip: clip to a percentile of the norms seen so far."""
 
-from typing import Any
+from typing import Annotated
 
 import keras
-from keras import ops
 
-from keras_gradclip.clippers.clipper import Clipper
-from keras_gradclip.clippers.hyperparameter import (
-    Hyperparameter,
-    check_count,
-    number_or_schedule,
-    serialize,
-    value_at,
-)
-from keras_gradclip.clippers.measured import Measured, State, Tensor
-from keras_gradclip.groups import Groups
-from keras_gradclip.quantiles import History, WholeHistory, WindowHistory
+from keras_gradclip._math.quantiles import History, WholeHistory, WindowHistory
+from keras_gradclip.clippers import base
 
 
 @keras.saving.register_keras_serializable(package="keras_gradclip")
-class AutoClip(Clipper):
+class AutoClip(base.HistoryClipper):
     """Clips to a percentile of the norms so far, the current one included.
 
     Use it first: it has one parameter, which is free of scale, and the
@@ -46,7 +36,9 @@ class AutoClip(Clipper):
             bytes times `2 * window`, or about 4,600, for each group.
         scope: `"global"`, `"layer"` or `"variable"`. Defaults to
             `"global"`, as in the paper.
-        **kwargs: `include`, `exclude` and `on_nonfinite`; see `Clipper`.
+        include: Which variables take part; see `GroupedClipper`.
+        exclude: Which of those do not.
+        on_nonfinite: `"zero"`, `"skip"` or `"propagate"`.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -63,37 +55,20 @@ class AutoClip(Clipper):
           arXiv 2007.14469.
     """
 
-    def __init__(
-        self,
-        percentile: Hyperparameter = 10.0,
-        window: int | None = None,
-        scope: str = "global",
-        **kwargs: Any,
-    ):
-        super().__init__(scope=scope, **kwargs)
-        self.percentile = number_or_schedule(
-            "percentile", percentile, at_least=0, at_most=100
-        )
-        if window is not None:
-            check_count("window", window, at_least=1)
-        self.window = window
+    percentile: Annotated[base.Hyperparameter, base.Range(at_least=0, at_most=100)] = (
+        10.0
+    )
+    window: Annotated[int | None, base.Count(at_least=1)] = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         self._history: History = (
-            WholeHistory() if window is None else WindowHistory(window)
+            WholeHistory() if self.window is None else WindowHistory(self.window)
         )
 
-    def initial_state(self, groups: Groups) -> State:
+    def initial_state(self, groups: base.Groups) -> base.State:
         return self._history.initial_state(len(groups))
 
-    def decide(self, measured: Measured, state: State) -> tuple[Tensor, State]:
+    def decide(self, measured: base.Measured, state: base.State) -> base.Decision:
         state = self._history.add(state, measured.norms, measured.observed)
-        q = value_at(self.percentile, measured.step) / 100.0
-        if not isinstance(q, float):
-            q = ops.clip(q, 0.0, 1.0)  # a schedule may leave the range
-        return self._history.quantile(state, q), state
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "percentile": serialize(self.percentile),
-            "window": self.window,
-            **super().get_config(),
-        }
+        return self._history.quantile(state, self.percentile / 100.0), state

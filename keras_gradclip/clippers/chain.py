@@ -2,30 +2,37 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import keras
 from keras import ops
 
-from keras_gradclip.clippers.clipper import Clipper
-from keras_gradclip.clippers.measured import Record, State
-from keras_gradclip.groups import Groups
+from keras_gradclip.clippers import base
 
 
 @dataclass(frozen=True)
-class ChainGroups(Groups):
+class ChainGroups(base.Groups):
     """The groups of all links, one link after another."""
 
-    links: tuple[Groups, ...] = ()
+    links: tuple[base.Groups, ...] = ()
 
-    @property
-    def whole(self) -> slice:
-        # The later links measure the same gradient again.
-        return slice(len(self.links[0]))
+
+def _links(name: str, value: Any) -> list[base.Clipper]:
+    """Returns what was given as the links of a chain, checked."""
+    from keras_gradclip.clippers.lookup import get
+
+    given = list(value) if isinstance(value, Iterable) else value
+    links = [get(clipper) for clipper in given] if isinstance(given, list) else []
+    if not links or None in links:
+        raise ValueError(
+            f"`{name}` must be a list of at least one clipper. "
+            f"Received: {name}={given!r}"
+        )
+    return [link for link in links if link is not None]
 
 
 @keras.saving.register_keras_serializable(package="keras_gradclip")
-class Chain(Clipper):
+class Chain(base.Clipper):
     """Applies several clippers in turn, each to what the last one left.
 
     Use it to combine an adaptive rule with a fixed bound, or to clip parts
@@ -48,18 +55,7 @@ class Chain(Clipper):
     ```
     """
 
-    def __init__(self, clippers: Iterable[Any]):
-        from keras_gradclip.clippers import get
-
-        super().__init__()
-        given = list(clippers) if isinstance(clippers, Iterable) else clippers
-        links = [get(clipper) for clipper in given] if isinstance(given, list) else []
-        if not links or None in links:
-            raise ValueError(
-                "`clippers` must be a list of at least one clipper. "
-                f"Received: clippers={given!r}"
-            )
-        self.clippers = [link for link in links if link is not None]
+    clippers: Annotated[Sequence[base.Clipper], _links]
 
     @property
     def skips_nonfinite(self) -> bool:
@@ -69,51 +65,53 @@ class Chain(Clipper):
         self,
         variables: Sequence[Any],
         unit_axes: Mapping[str, Sequence[int]] | None = None,
-    ) -> Groups:
+    ) -> ChainGroups:
         links = tuple(link.group(variables, unit_axes) for link in self.clippers)
         names = tuple(f"{i}/{n}" for i, link in enumerate(links) for n in link.names)
         return ChainGroups(names, (None,) * len(variables), links=links)
 
-    def initial_state(self, groups: Groups) -> State:
+    def initial_state(self, groups: base.Groups) -> base.State:
         return {
             f"{i}_{name}": value
-            for i, (link, part) in enumerate(zip(self.clippers, _links(groups)))
+            for i, (link, part) in enumerate(self._with_groups(groups))
             for name, value in link.initial_state(part).items()
         }
 
     def clip(
         self,
         gradients: Sequence[Any],
+        state: base.State,
         weights: Sequence[Any],
-        state: State,
         step: Any,
-        groups: Groups,
-    ) -> tuple[list[Any], State, Record]:
-        new_state: State = {}
+        groups: base.Groups,
+    ) -> tuple[list[Any], base.State, base.Record]:
+        new_state: base.State = {}
         records = []
-        for i, (link, part) in enumerate(zip(self.clippers, _links(groups))):
+        for i, (link, part) in enumerate(self._with_groups(groups)):
             prefix = f"{i}_"
             own = {
                 name.removeprefix(prefix): value
                 for name, value in state.items()
                 if name.startswith(prefix)
             }
-            gradients, own, record = link.clip(gradients, weights, own, step, part)
+            gradients, own, record = link.clip(gradients, own, weights, step, part)
             new_state.update({prefix + name: value for name, value in own.items()})
             records.append(record)
-        norms, thresholds, scales = (
-            ops.concatenate(parts) for parts in zip(*(r.logged for r in records))
-        )
-        # What reaches a later link may be zeros in place of what was broken.
-        joined = Record(norms, thresholds, scales, records[0].finite)
-        return list(gradients), new_state, joined
+        return list(gradients), new_state, _joined(records)
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "clippers": [keras.saving.serialize_keras_object(c) for c in self.clippers]
-        }
+    def _with_groups(self, groups: base.Groups) -> zip:
+        assert isinstance(groups, ChainGroups)
+        return zip(self.clippers, groups.links)
 
 
-def _links(groups: Groups) -> tuple[Groups, ...]:
-    assert isinstance(groups, ChainGroups)
-    return groups.links
+def _joined(records: Sequence[base.Record]) -> base.Record:
+    """Returns what a chain did: each link's groups, and the whole from end to end."""
+    first, last = records[0], records[-1]
+    norms, thresholds, scales = (
+        ops.concatenate(parts)
+        for parts in zip(*((r.norms, r.thresholds, r.scales) for r in records))
+    )
+    # What reaches a later link may be zeros in place of what was broken.
+    return base.Record(
+        norms, thresholds, scales, first.whole, last.whole_after, first.finite
+    )

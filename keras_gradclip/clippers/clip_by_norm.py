@@ -1,22 +1,14 @@
 """The fixed bound on the norm: the yardstick of every adaptive rule."""
 
-from typing import Any
+from typing import Annotated
 
 import keras
-from keras import ops
 
-from keras_gradclip.clippers.clipper import Clipper
-from keras_gradclip.clippers.hyperparameter import (
-    Hyperparameter,
-    number_or_schedule,
-    serialize,
-    value_at,
-)
-from keras_gradclip.clippers.measured import Measured, State, Tensor
+from keras_gradclip.clippers import base
 
 
 @keras.saving.register_keras_serializable(package="keras_gradclip")
-class ClipByNorm(Clipper):
+class ClipByNorm(base.NormClipper):
     """Scales each group's gradient so that its norm is at most `max_norm`.
 
     Use it when you know the bound: from a paper, or from a plot of the norms
@@ -35,7 +27,9 @@ class ClipByNorm(Clipper):
             norm that passes unscaled.
         scope: `"global"`, `"layer"`, `"variable"` or `"unit"`. Defaults to
             `"global"`.
-        **kwargs: `include`, `exclude` and `on_nonfinite`; see `Clipper`.
+        include: Which variables take part; see `GroupedClipper`.
+        exclude: Which of those do not.
+        on_nonfinite: `"zero"`, `"skip"` or `"propagate"`.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -51,15 +45,7 @@ class ClipByNorm(Clipper):
           recurrent neural networks", 2013, arXiv 1211.5063.
     """
 
-    scopes = ("global", "layer", "variable", "unit")
+    max_norm: Annotated[base.Hyperparameter, base.Range(above=0)] = 1.0
 
-    def __init__(self, max_norm: Hyperparameter, scope: str = "global", **kwargs: Any):
-        super().__init__(scope=scope, **kwargs)
-        self.max_norm = number_or_schedule("max_norm", max_norm, above=0)
-
-    def decide(self, measured: Measured, state: State) -> tuple[Tensor, State]:
-        max_norm = ops.cast(value_at(self.max_norm, measured.step), "float32")
-        return max_norm * ops.ones_like(measured.norms), state
-
-    def get_config(self) -> dict[str, Any]:
-        return {"max_norm": serialize(self.max_norm), **super().get_config()}
+    def decide(self, measured: base.Measured, state: base.State) -> base.Decision:
+        return self.max_norm, state

@@ -1,17 +1,23 @@
 """What a rule is told before it decides, and what is recorded afterwards."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 Tensor = Any
 State = dict[str, Any]
+Decision: TypeAlias = tuple[Tensor, State]
+"""The threshold of each group, and the state afterwards."""
 
 
 class Measured(NamedTuple):
-    """What a rule may know when it decides."""
+    """What a rule may know when it decides.
+
+    At scope "unit" the units of all variables are the groups, side by side.
+    """
 
     norms: Tensor
-    """The norm of each group's gradient, float32. NaN or inf if that is."""
+    """The norm of each group's gradient, shape `(groups,)`, float32. NaN or
+    inf if the gradient is."""
 
     observed: Tensor
     """Where the norm is one to learn from: positive, in a finite step.
@@ -29,16 +35,23 @@ class Measured(NamedTuple):
 
 
 class Record(NamedTuple):
-    """What clipping did in one step; the first three of shape `(groups,)`, float32."""
+    """What clipping did in one step, float32 and on the device."""
 
     norms: Tensor
+    """The norm of each group before clipping, shape `(groups,)`."""
+
     thresholds: Tensor
+    """The bound of each group, shape `(groups,)`."""
+
     scales: Tensor
+    """The factor applied to each group, shape `(groups,)`."""
+
+    whole: Tensor
+    """The norm of the whole gradient before clipping, a scalar: of all
+    variables, those included that the rule leaves out."""
+
+    whole_after: Tensor
+    """The same after clipping. 0 in a step whose gradient was dropped."""
 
     finite: Tensor
-    """Whether the whole gradient was, that of excluded variables included."""
-
-    @property
-    def logged(self) -> tuple[Tensor, Tensor, Tensor]:
-        """What the log keeps of it."""
-        return self.norms, self.thresholds, self.scales
+    """Whether the whole gradient was, a bool scalar."""

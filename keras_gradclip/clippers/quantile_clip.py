@@ -1,25 +1,15 @@
 """QuantileClip: a threshold that walks towards a quantile of the norms."""
 
-from typing import Any
+from typing import Annotated
 
 import keras
-import numpy as np
 from keras import ops
 
-from keras_gradclip.clippers.clipper import Clipper
-from keras_gradclip.clippers.hyperparameter import (
-    Hyperparameter,
-    check_number,
-    number_or_schedule,
-    serialize,
-    value_at,
-)
-from keras_gradclip.clippers.measured import Measured, State, Tensor
-from keras_gradclip.groups import Groups
+from keras_gradclip.clippers import base
 
 
 @keras.saving.register_keras_serializable(package="keras_gradclip")
-class QuantileClip(Clipper):
+class QuantileClip(base.HistoryClipper):
     """Tracks a quantile of the norms with one number per group.
 
     Use it for the smallest memory and a threshold that follows drifting
@@ -42,7 +32,9 @@ class QuantileClip(Clipper):
         initial_threshold: Float above 0. Defaults to 1.0.
         scope: `"global"`, `"layer"` or `"variable"`. Defaults to
             `"global"`.
-        **kwargs: `include`, `exclude` and `on_nonfinite`; see `Clipper`.
+        include: Which variables take part; see `GroupedClipper`.
+        exclude: Which of those do not.
+        on_nonfinite: `"zero"`, `"skip"` or `"propagate"`.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -60,38 +52,17 @@ class QuantileClip(Clipper):
           without noise, and with one norm per step.
     """
 
-    def __init__(
-        self,
-        quantile: Hyperparameter = 0.5,
-        learning_rate: Hyperparameter = 0.2,
-        initial_threshold: float = 1.0,
-        scope: str = "global",
-        **kwargs: Any,
-    ):
-        super().__init__(scope=scope, **kwargs)
-        self.quantile = number_or_schedule("quantile", quantile, at_least=0, at_most=1)
-        self.learning_rate = number_or_schedule("learning_rate", learning_rate, above=0)
-        check_number("initial_threshold", initial_threshold, above=0)
-        self.initial_threshold = float(initial_threshold)
+    quantile: Annotated[base.Hyperparameter, base.Range(at_least=0, at_most=1)] = 0.5
+    learning_rate: Annotated[base.Hyperparameter, base.Range(above=0)] = 0.2
+    initial_threshold: Annotated[float, base.Range(above=0)] = 1.0
 
-    def initial_state(self, groups: Groups) -> State:
-        start = np.full((len(groups),), self.initial_threshold, "float32")
+    def initial_state(self, groups: base.Groups) -> base.State:
+        start = groups.full(self.initial_threshold)
         return {"threshold": start}
 
-    def decide(self, measured: Measured, state: State) -> tuple[Tensor, State]:
+    def decide(self, measured: base.Measured, state: base.State) -> base.Decision:
         threshold = state["threshold"]
-        quantile = value_at(self.quantile, measured.step)
-        learning_rate = value_at(self.learning_rate, measured.step)
         below = ops.cast(measured.norms <= threshold, "float32")
-        moved = threshold * ops.exp(-learning_rate * (below - quantile))
+        moved = threshold * ops.exp(-self.learning_rate * (below - self.quantile))
         # A threshold of 0 or inf could never move again.
-        moved = ops.clip(moved, 1e-30, 1e30)
-        return threshold, {"threshold": ops.where(measured.observed, moved, threshold)}
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "quantile": serialize(self.quantile),
-            "learning_rate": serialize(self.learning_rate),
-            "initial_threshold": self.initial_threshold,
-            **super().get_config(),
-        }
+        return threshold, {"threshold": ops.clip(moved, 1e-30, 1e30)}

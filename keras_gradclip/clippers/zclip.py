@@ -1,26 +1,15 @@
 """ZClip: cut off the norms that stand out from their running mean."""
 
-from typing import Any
+from typing import Annotated
 
 import keras
-import numpy as np
 from keras import ops
 
-from keras_gradclip.clippers.clipper import Clipper
-from keras_gradclip.clippers.hyperparameter import (
-    Hyperparameter,
-    check_count,
-    check_number,
-    number_or_schedule,
-    serialize,
-    value_at,
-)
-from keras_gradclip.clippers.measured import Measured, State, Tensor
-from keras_gradclip.groups import Groups
+from keras_gradclip.clippers import base
 
 
 @keras.saving.register_keras_serializable(package="keras_gradclip")
-class ZClip(Clipper):
+class ZClip(base.HistoryClipper):
     """Clips norms more than `z_threshold` deviations above the running mean.
 
     Use it to cut off loss spikes, as in the pre-training of language
@@ -50,7 +39,9 @@ class ZClip(Clipper):
             above 1 overrules everything else.
         scope: `"global"`, `"layer"` or `"variable"`. Defaults to
             `"global"`.
-        **kwargs: `include`, `exclude` and `on_nonfinite`; see `Clipper`.
+        include: Which variables take part; see `GroupedClipper`.
+        exclude: Which of those do not.
+        on_nonfinite: `"zero"`, `"skip"` or `"propagate"`.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -66,77 +57,39 @@ class ZClip(Clipper):
           Mitigation for LLM Pre-Training", 2025, arXiv 2504.02507.
     """
 
-    def __init__(
-        self,
-        z_threshold: Hyperparameter = 2.5,
-        decay: float = 0.97,
-        warmup_steps: int = 25,
-        max_norm: Hyperparameter | None = None,
-        scope: str = "global",
-        **kwargs: Any,
-    ):
-        super().__init__(scope=scope, **kwargs)
-        self.z_threshold = number_or_schedule("z_threshold", z_threshold, above=0)
-        check_number("decay", decay, at_least=0, below=1)
-        check_count("warmup_steps", warmup_steps, at_least=1)
-        if max_norm is not None:
-            max_norm = number_or_schedule("max_norm", max_norm, above=0)
-        self.decay = float(decay)
-        self.warmup_steps = int(warmup_steps)
-        self.max_norm = max_norm
+    z_threshold: Annotated[base.Hyperparameter, base.Range(above=0)] = 2.5
+    decay: Annotated[float, base.Range(at_least=0, below=1)] = 0.97
+    warmup_steps: Annotated[int, base.Count(at_least=1)] = 25
+    max_norm: Annotated[base.Hyperparameter | None, base.Range(above=0)] = None
 
-    def initial_state(self, groups: Groups) -> State:
-        zeros = np.zeros((len(groups),), "float32")
+    def initial_state(self, groups: base.Groups) -> base.State:
         # The count stops at the end of the warm-up: a float32 is enough.
-        return {"mean": zeros, "variance": zeros.copy(), "count": zeros.copy()}
+        return {name: groups.full(0.0) for name in ("mean", "variance", "count")}
 
-    def decide(self, measured: Measured, state: State) -> tuple[Tensor, State]:
-        mean, variance, count = state["mean"], state["variance"], state["count"]
-        norms, z_threshold = measured.norms, value_at(self.z_threshold, measured.step)
-
+    def decide(self, measured: base.Measured, state: base.State) -> base.Decision:
+        norms, mean, variance = measured.norms, state["mean"], state["variance"]
         deviation = ops.sqrt(variance)
         z = (norms - mean) / (deviation + 1e-6)
-        spike = z > z_threshold
-        target = mean + z_threshold * deviation * (z_threshold / z)
+        spike = z > self.z_threshold
+        edge = mean + self.z_threshold * deviation
+        target = mean + self.z_threshold * deviation * (self.z_threshold / z)
         # What is no spike is left alone, also where rounding or the 1e-6 put
         # it above the edge.
-        edge = ops.maximum(mean + z_threshold * deviation, norms)
-        threshold = ops.where(spike, target, edge)
-        is_warm = count >= self.warmup_steps
-        threshold = ops.where(is_warm, threshold, np.inf)
+        threshold = ops.where(spike, target, ops.maximum(edge, norms))
+        is_warm = state["count"] >= self.warmup_steps
+        threshold = ops.where(is_warm, threshold, float("inf"))
 
         # During the warm-up these are the mean and variance of all norms so
         # far (Welford), afterwards exponential averages of clipped norms.
         seen = ops.where(ops.logical_and(is_warm, spike), threshold, norms)
-        count = count + ops.where(is_warm, 0.0, 1.0)
+        count = ops.minimum(state["count"] + 1.0, self.warmup_steps)
         weight = ops.where(is_warm, 1.0 - self.decay, 1.0 / count)
         difference = seen - mean
         new_mean = mean + weight * difference
         # The authors take the deviation from the mean already moved; in the
         # warm-up the product of old and new difference is Welford's term.
-        squared = ops.where(
-            is_warm, ops.square(seen - new_mean), difference * (seen - new_mean)
-        )
+        squared = (seen - new_mean) * ops.where(is_warm, seen - new_mean, difference)
         new_variance = variance + weight * (squared - variance)
-
-        def keep(new: Tensor, old: Tensor) -> Tensor:
-            return ops.where(measured.observed, new, old)
-
-        state = {
-            "mean": keep(new_mean, mean),
-            "variance": keep(new_variance, variance),
-            "count": keep(count, state["count"]),
-        }
         if self.max_norm is not None:
-            cap = value_at(self.max_norm, measured.step)
-            threshold = ops.minimum(threshold, cap)
-        return threshold, state
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "z_threshold": serialize(self.z_threshold),
-            "decay": self.decay,
-            "warmup_steps": self.warmup_steps,
-            "max_norm": None if self.max_norm is None else serialize(self.max_norm),
-            **super().get_config(),
-        }
+            threshold = ops.minimum(threshold, self.max_norm)
+        return threshold, {"mean": new_mean, "variance": new_variance, "count": count}

@@ -1,17 +1,21 @@
 """A model that gives its optimizer a clipper and logs what it does."""
 
-from typing import Any
+from typing import Any, Literal
 
 import keras
 from keras import ops
 
-from keras_gradclip._keras import BACKEND, Functional
-from keras_gradclip.optimizers import clipped, find_clipped
-from keras_gradclip.unit_axes import unit_axes_of
+from keras_gradclip._backend import backend
+from keras_gradclip._keras import Functional
+from keras_gradclip._math.unit_axes import unit_axes_of
+from keras_gradclip.optimizers import add_clipper, find_clipped
+
+# Its `train_step` is another on each backend.
+_TrainStepWithLogs: Any = backend.TrainStepWithLogs
 
 
 @keras.saving.register_keras_serializable(package="keras_gradclip")
-class ClippedModel(keras.Model):
+class ClippedModel(_TrainStepWithLogs, keras.Model):
     """A `keras.Model` with adaptive gradient clipping in `fit`.
 
     Use it to see the norm, the threshold and the scale of each step in the
@@ -57,17 +61,38 @@ class ClippedModel(keras.Model):
         super().__init__(*args, **kwargs)
 
     def compile(
-        self, optimizer: Any = "rmsprop", *args: Any, clipper: Any = None, **kwargs: Any
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool | Literal["auto"] = "auto",
+        auto_scale_loss: bool = True,
+        *,
+        clipper: Any = None,
+        **kwargs: Any,
     ) -> None:
-        """Configures the model for training.
+        """Configures the model for training, as `keras.Model.compile` does.
 
         Args:
-            optimizer: A Keras optimizer or the name of one.
-            *args: As for `keras.Model.compile`.
+            optimizer: A Keras optimizer or the name of one. Defaults to
+                `"rmsprop"`.
+            loss: As for `keras.Model.compile`, and so for all up to
+                `auto_scale_loss`.
+            loss_weights: See there.
+            metrics: See there.
+            weighted_metrics: See there.
+            run_eagerly: See there.
+            steps_per_execution: See there.
+            jit_compile: See there.
+            auto_scale_loss: See there.
             clipper: A `Clipper`, the name of one, or a config. `None` keeps
                 the clipper that the optimizer has; one without gets
                 `AutoClip()`. Defaults to `None`.
-            **kwargs: As for `keras.Model.compile`.
+            **kwargs: What the `compile` of another base class takes besides.
 
         Raises:
             ValueError: If the optimizer has a clipper and another is given.
@@ -76,10 +101,21 @@ class ClippedModel(keras.Model):
             optimizer = keras.optimizers.get(optimizer)
             found = find_clipped(optimizer)
             if clipper is not None or found is None:
-                clipped(optimizer, "autoclip" if clipper is None else clipper)
+                add_clipper(optimizer, "autoclip" if clipper is None else clipper)
                 found = find_clipped(optimizer)
-            found.set_unit_axes_source(lambda: unit_axes_of(self))
-        super().compile(optimizer, *args, **kwargs)
+            found._set_unit_axes_source(lambda: unit_axes_of(self))
+        super().compile(
+            optimizer,
+            loss=loss,
+            loss_weights=loss_weights,
+            metrics=metrics,
+            weighted_metrics=weighted_metrics,
+            run_eagerly=run_eagerly,
+            steps_per_execution=steps_per_execution,
+            jit_compile=jit_compile,
+            auto_scale_loss=auto_scale_loss,
+            **kwargs,
+        )
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compiles a loaded model; its optimizer has its clipper already."""
@@ -87,77 +123,18 @@ class ClippedModel(keras.Model):
         if self.optimizer is not None and self.built:
             self.optimizer.build(self.trainable_variables)
 
-    def fit(self, *args: Any, **kwargs: Any) -> Any:
-        """Trains the model, as `keras.Model.fit` does.
-
-        Raises:
-            ValueError: Under a `MultiWorkerMirroredStrategy` with several
-                workers, where Keras cannot do it.
-        """
-        _check_workers(self, "fit")
-        return super().fit(*args, **kwargs)
-
-    def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
-        """Trains on one batch, as `keras.Model.train_on_batch` does.
-
-        Raises:
-            ValueError: Where `fit` does.
-        """
-        _check_workers(self, "train_on_batch")
-        return super().train_on_batch(*args, **kwargs)
-
-    if BACKEND == "jax":
-
-        def train_step(self, state: Any, data: Any) -> Any:
-            logs, state = super().train_step(state, data)
-            return {**logs, **self._clip_logs(state[2])}, state
-
-    else:
-
-        def train_step(self, data: Any) -> Any:  # type: ignore[misc]
-            logs = super().train_step(data)
-            return {**logs, **self._clip_logs()}
-
-    def _clip_logs(self, optimizer_variables: Any = ()) -> dict[str, Any]:
+    def step_logs(self) -> dict[str, Any]:
+        """Returns what `train_step` adds to the logs, on the device."""
         optimizer = find_clipped(self.optimizer)
         if optimizer.clip_state is None:
             return {}  # nothing is trained
-        values = zip(self.optimizer.variables, optimizer_variables)
-        with keras.StatelessScope(state_mapping=list(values) or None):
-            return _summarize(optimizer)
-
-
-def _check_workers(model: Any, method: str) -> None:
-    """Raises where Keras fails with an error that names no way out."""
-    if BACKEND != "tensorflow":
-        return
-    import tensorflow as tf
-
-    strategy = model.distribute_strategy
-    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
-        return
-    replicas, here = strategy.num_replicas_in_sync, strategy.extended.worker_devices
-    if replicas > len(here):
-        raise ValueError(
-            f"`{method}` must not be called under a MultiWorkerMirroredStrategy "
-            "with several workers: Keras cannot average its logs over them "
-            "(keras-team/keras issue 20585). Train in a loop of your own, with "
-            "`strategy.run` and `optimizer.apply`, or on the JAX backend with "
-            f"`keras.distribution`. Received: replicas={replicas}, of which "
-            f"{len(here)} on this worker"
-        )
-
-
-def _summarize(optimizer: Any) -> dict[str, Any]:
-    """Returns the last step's record over all groups, on the device."""
-    norms, thresholds, scales = optimizer.clip_state.last_row(optimizer.iterations)
-    whole = norms[optimizer.clip_state.groups.whole]
-    norm = ops.sqrt(ops.sum(ops.square(whole)))
-    return {
-        "grad_norm": ops.where(ops.isnan(norm), float("inf"), norm),
-        "clip_threshold": ops.mean(thresholds),
-        "clip_scale": ops.mean(scales),
-    }
+        last = optimizer.clip_state.log.last(optimizer.iterations)
+        norm = last["grad_norm"]
+        return {
+            "grad_norm": ops.where(ops.isnan(norm), float("inf"), norm),
+            "clip_threshold": ops.mean(last["threshold"]),
+            "clip_scale": ops.mean(last["scale"]),
+        }
 
 
 def _are_keras_tensors(args: Any, kwargs: dict[str, Any]) -> bool:

@@ -1,13 +1,13 @@
 """Keras's optimizers with adaptive gradient clipping."""
 
 from keras_gradclip.optimizers import keras_optimizers
-from keras_gradclip.optimizers.clipped import clipped, find_clipped
+from keras_gradclip.optimizers.add_clipper import add_clipper, find_clipped
 from keras_gradclip.optimizers.clipping_mixin import ClippingMixin
 from keras_gradclip.optimizers.keras_optimizers import *  # noqa: F403
 
 __all__ = [
     "ClippingMixin",
-    "clipped",
+    "add_clipper",
     "find_clipped",
     *(cls.__name__ for cls in keras_optimizers.TWINS.values()),
 ]

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from keras_gradclip._keras import BACKEND, bypasses_hook, check_hooks
+from keras_gradclip._backend import backend
+from keras_gradclip._keras import bypasses_hook, check_hooks
 from keras_gradclip.clippers import Clipper
 
 
@@ -26,12 +27,8 @@ def check_fit(optimizer: Any, clipper: Clipper) -> None:
 
 def check_accumulation(optimizer: Any) -> None:
     """Raises where Keras cannot accumulate gradients over replicas."""
-    if BACKEND != "tensorflow" or not optimizer.gradient_accumulation_steps:
-        return
-    import tensorflow as tf
-
-    replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    if replicas > 1:
+    replicas = backend.replicas_to_sum()
+    if optimizer.gradient_accumulation_steps and replicas > 1:
         raise ValueError(
             "`gradient_accumulation_steps` must be None on several replicas: "
             "Keras cannot accumulate under a tf.distribute strategy "

@@ -1,17 +1,17 @@
 """A clipper's memory, as variables of the optimizer that uses it."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 from warnings import warn
 
 import numpy as np
 from keras import ops
 
-from keras_gradclip._keras import BACKEND, KerasSaveable
+from keras_gradclip._backend import backend
+from keras_gradclip._keras import KerasSaveable
 from keras_gradclip.clippers import Clipper
-from keras_gradclip.optimizers.undo import read
-
-LOGGED = ("norm", "threshold", "scale")
+from keras_gradclip.optimizers.clip_log import ClipLog
 
 
 class ClipState(KerasSaveable):
@@ -30,9 +30,6 @@ class ClipState(KerasSaveable):
         unit_axes: Axes that a model knows for its variables' units.
     """
 
-    LOG_NUMBERS = 65536
-    """About how many numbers the log holds; its memory is four times that."""
-
     def __init__(
         self,
         optimizer: Any,
@@ -42,26 +39,19 @@ class ClipState(KerasSaveable):
     ):
         self.clipper = clipper
         self.groups = clipper.group(variables, unit_axes)
+        add_variable = partial(_add_variable, optimizer)
         self.state = {
-            name: _add_variable(optimizer, name, value)
+            name: add_variable(name, value)
             for name, value in clipper.initial_state(self.groups).items()
         }
-        self.log_length = self.log_length_for(len(self.groups))
-        shape = (self.log_length, len(LOGGED), len(self.groups))
-        self.log = _add_variable(optimizer, "log", np.zeros(shape, "float32"))
+        self.log = ClipLog(len(self.groups), add_variable)
         self.optimizer_was_loaded = True
         self._shapes = np.array(
             [n for v in variables for n in (len(v.shape), *v.shape)]
         )
         self._finite = None
         if clipper.skips_nonfinite:
-            self._finite = _add_variable(optimizer, "finite", np.ones((), "float32"))
-
-    @staticmethod
-    def log_length_for(groups: int) -> int:
-        """How many steps the log holds: fewer if there are many groups."""
-        numbers = len(LOGGED) * groups
-        return int(np.clip(ClipState.LOG_NUMBERS // numbers, 64, 1024))
+            self._finite = add_variable("finite", np.ones((), "float32"))
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -71,28 +61,23 @@ class ClipState(KerasSaveable):
 
     @property
     def _saved(self) -> dict[str, Any]:
-        return {**self.state, "log": self.log}
+        return {**self.state, "log": self.log.variable}
 
     def clip(
         self, gradients: Sequence[Any], weights: Sequence[Any], step: Any
     ) -> list[Any]:
         """Clips one update's gradients and moves the state on."""
-        state = {name: read(variable) for name, variable in self.state.items()}
+        state = {name: backend.read(v) for name, v in self.state.items()}
         clipped, state, record = self.clipper.clip(
-            gradients, weights, state, step, self.groups
+            gradients, state, weights, step, self.groups
         )
         # First the record: on torch it may share memory with the state.
-        row = self._row_of(step)
-        _write_row(self.log, row, ops.stack(record.logged, axis=0))
+        self.log.write(record, step)
         if self._finite is not None:
             self._finite.assign(ops.cast(record.finite, "float32"))
         for name, value in state.items():
             self.state[name].assign(value)
         return clipped
-
-    def _row_of(self, step: Any) -> Any:
-        # In this order: TensorFlow counts steps beyond an int32.
-        return ops.cast(ops.mod(step, self.log_length), "int32")
 
     def was_finite(self) -> Any:
         """Whether the last call's update was, a bool scalar on the device.
@@ -100,30 +85,9 @@ class ClipState(KerasSaveable):
         A call that only accumulates gradients makes no update, and was.
         """
         assert self._finite is not None, "Only with a clipper that skips."
-        was = read(self._finite) > 0
+        was = backend.read(self._finite) > 0
         self._finite.assign(1.0)
         return was
-
-    def last_row(self, until: Any) -> list[Any]:
-        """Returns the log of the step before `until`, on the device."""
-        row = self._row_of(until - 1)
-        return list(ops.unstack(ops.take(self.log, row, axis=0), axis=0))
-
-    def history(self, since: int, until: int) -> dict[str, np.ndarray]:
-        """Returns what the log holds of the steps in `[since, until)`."""
-        steps = np.arange(max(since, until - self.log_length, 0), until)
-        rows = ops.convert_to_numpy(self.log)[steps % self.log_length]
-        # A row of zeros was never written: the steps came from a file that
-        # was saved without a clipper.
-        written = rows[:, [0, 2]].any(axis=(1, 2))
-        steps, rows = steps[written], rows[written]
-        return {
-            "step": steps,
-            # A step that was not finite: no NaN may reach a log or a plot.
-            "norm": np.where(np.isnan(rows[:, 0]), np.inf, rows[:, 0]),
-            "threshold": np.where(np.isnan(rows[:, 1]), np.inf, rows[:, 1]),
-            "scale": rows[:, 2],
-        }
 
     # Saving, as Keras calls it.
 
@@ -150,7 +114,7 @@ class ClipState(KerasSaveable):
         if fault:
             warn(f"The clipping history starts afresh: {fault}.", stacklevel=2)
             values = self.clipper.initial_state(self.groups)
-            values["log"] = np.zeros(self.log.shape, "float32")
+            values["log"] = np.zeros(self.log.variable.shape, "float32")
         for name, variable in self._saved.items():
             variable.assign(values[name])
 
@@ -179,24 +143,6 @@ class ClipState(KerasSaveable):
             if name != "log" and np.isnan(value).any():
                 return f"in the file `{name}` holds a NaN"
         return None
-
-
-def _write_row(variable: Any, row: Any, values: Any) -> None:
-    """Replaces one row of a variable, in place where the backend can."""
-    values = ops.expand_dims(values, 0)
-    if BACKEND == "tensorflow":
-        import tensorflow as tf
-
-        slices = tf.IndexedSlices(values, ops.reshape(row, (1,)))
-        variable.value.scatter_update(slices)
-    elif BACKEND == "torch":
-        import torch
-
-        with torch.no_grad():
-            variable.value.index_copy_(0, row.reshape(1).long(), values)
-    else:
-        start = (row, *[0] * (len(variable.shape) - 1))
-        variable.assign(ops.slice_update(variable.value, start, values))
 
 
 def _add_variable(optimizer: Any, name: str, value: np.ndarray) -> Any:

@@ -32,7 +32,7 @@ class ClippingMixin(_AnyOptimizer):
 
     Use it to make a clipped version of your own optimizer class; for those
     of Keras there are named ones, such as `keras_gradclip.optimizers.Adam`,
-    and for an instance there is `clipped`. It must come first:
+    and for an instance there is `add_clipper`. It must come first:
 
     ```python
     @keras.saving.register_keras_serializable(package="my_package")
@@ -73,7 +73,7 @@ class ClippingMixin(_AnyOptimizer):
         self.clip_state = None
         self._unit_axes_source: Callable[[], Any] | None = None
 
-    def set_unit_axes_source(
+    def _set_unit_axes_source(
         self, source: Callable[[], Mapping[str, Sequence[int]]]
     ) -> None:
         """Sets the function that `build` asks for the model's unit axes."""
@@ -158,13 +158,15 @@ class ClippingMixin(_AnyOptimizer):
             since: Int. The first update of interest, counted from 0.
 
         Returns:
-            A dict of NumPy arrays: `"step"`, shape `(steps,)`, the updates
-            that the log still holds; and `"norm"`, `"threshold"` and
-            `"scale"`, shape `(steps, groups)`. The groups' names are
-            `clip_groups`. In a step that was not finite, a norm is inf.
+            A dict of NumPy arrays. Of shape `(steps,)`: `"step"`, the
+            updates that the log still holds, and `"grad_norm"` and
+            `"grad_norm_clipped"`, the norm of the whole gradient before and
+            after. Of shape `(steps, groups)`: `"norm"`, `"threshold"` and
+            `"scale"`; the groups' names are `clip_groups`. In a step that
+            was not finite, a norm is inf.
         """
         until = int(keras.ops.convert_to_numpy(self.iterations))
-        return _require_state(self).history(since, until)
+        return _require_state(self).log.history(since, until)
 
     @property
     def clip_groups(self) -> tuple[str, ...]:

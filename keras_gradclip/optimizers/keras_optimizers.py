@@ -1,7 +1,7 @@
 """Keras's optimizers, each with the argument `clipper`."""
 
 import inspect
-from typing import Any
+from typing import TypeVar
 
 import keras
 
@@ -40,17 +40,22 @@ _EXAMPLE = """
     """
 
 
-def _base(name: str) -> Any:
-    """Returns the class that Keras makes an instance of for `name`.
+_Optimizer = TypeVar("_Optimizer")
+
+
+def _base(public: type[_Optimizer]) -> type[_Optimizer]:
+    """Returns the class that Keras makes an instance of for `public`.
 
     On torch that is a faster subclass, which `__new__` picks. `__init__` is
     not called: it would make variables, and with them start the backend.
     """
-    public = getattr(keras.optimizers, name)
     return type(public.__new__(public))
 
 
-def _twin(cls: type) -> type:
+_Twin = TypeVar("_Twin", bound=type)
+
+
+def _twin(cls: _Twin) -> _Twin:
     """Completes a twin: docstring, signature, registration."""
     parameter = inspect.Parameter(
         "clipper", inspect.Parameter.KEYWORD_ONLY, default=None
@@ -63,71 +68,72 @@ def _twin(cls: type) -> type:
     cls.__signature__ = inspect.Signature(parameters[1:])  # type: ignore[attr-defined]
     cls.__doc__ = (cls.__doc__ or "") + _EXAMPLE.format(name=cls.__name__)
     register = keras.saving.register_keras_serializable(package="keras_gradclip")
-    return register(cls)
+    twin: _Twin = register(cls)
+    return twin
 
 
 @_twin
-class SGD(ClippingMixin, _base("SGD")):
+class SGD(ClippingMixin, _base(keras.optimizers.SGD)):
     """Gradient descent, with or without momentum, with adaptive clipping."""
 
 
 @_twin
-class Adam(ClippingMixin, _base("Adam")):
+class Adam(ClippingMixin, _base(keras.optimizers.Adam)):
     """Adam with adaptive gradient clipping."""
 
 
 @_twin
-class AdamW(ClippingMixin, _base("AdamW")):
+class AdamW(ClippingMixin, _base(keras.optimizers.AdamW)):
     """Adam with decoupled weight decay and adaptive gradient clipping."""
 
 
 @_twin
-class RMSprop(ClippingMixin, _base("RMSprop")):
+class RMSprop(ClippingMixin, _base(keras.optimizers.RMSprop)):
     """RMSprop with adaptive gradient clipping."""
 
 
 @_twin
-class Adadelta(ClippingMixin, _base("Adadelta")):
+class Adadelta(ClippingMixin, _base(keras.optimizers.Adadelta)):
     """Adadelta with adaptive gradient clipping."""
 
 
 @_twin
-class Adagrad(ClippingMixin, _base("Adagrad")):
+class Adagrad(ClippingMixin, _base(keras.optimizers.Adagrad)):
     """Adagrad with adaptive gradient clipping."""
 
 
 @_twin
-class Adamax(ClippingMixin, _base("Adamax")):
+class Adamax(ClippingMixin, _base(keras.optimizers.Adamax)):
     """Adamax with adaptive gradient clipping."""
 
 
 @_twin
-class Adafactor(ClippingMixin, _base("Adafactor")):
+class Adafactor(ClippingMixin, _base(keras.optimizers.Adafactor)):
     """Adafactor with adaptive gradient clipping."""
 
 
 @_twin
-class Nadam(ClippingMixin, _base("Nadam")):
+class Nadam(ClippingMixin, _base(keras.optimizers.Nadam)):
     """Nadam with adaptive gradient clipping."""
 
 
 @_twin
-class Ftrl(ClippingMixin, _base("Ftrl")):
+class Ftrl(ClippingMixin, _base(keras.optimizers.Ftrl)):
     """FTRL with adaptive gradient clipping."""
 
 
 @_twin
-class Lion(ClippingMixin, _base("Lion")):
+class Lion(ClippingMixin, _base(keras.optimizers.Lion)):
     """Lion with adaptive gradient clipping."""
 
 
 @_twin
-class Lamb(ClippingMixin, _base("Lamb")):
+class Lamb(ClippingMixin, _base(keras.optimizers.Lamb)):
     """LAMB with adaptive gradient clipping."""
 
 
 @_twin
-class Muon(ClippingMixin, _base("Muon")):
+class Muon(ClippingMixin, _base(keras.optimizers.Muon)):
     """Muon with adaptive gradient clipping."""
 
 
@@ -135,13 +141,13 @@ class Muon(ClippingMixin, _base("Muon")):
 if hasattr(keras.optimizers, "ScheduleFreeAdamW"):
 
     @_twin
-    class ScheduleFreeAdamW(ClippingMixin, _base("ScheduleFreeAdamW")):
+    class ScheduleFreeAdamW(ClippingMixin, _base(keras.optimizers.ScheduleFreeAdamW)):
         """Schedule-free AdamW with adaptive gradient clipping."""
 
     __all__ += ["ScheduleFreeAdamW"]
 
 
-# `clipped` looks up what to make of an instance: its class is the one that
+# `add_clipper` looks up what to make of an instance: its class is the one that
 # comes after the mixin.
 TWINS: dict[type, type] = {
     globals()[name].__bases__[1]: globals()[name] for name in __all__

@@ -8,7 +8,7 @@ from keras_gradclip.optimizers.clipping_mixin import ClippingMixin
 from keras_gradclip.optimizers.keras_optimizers import TWINS
 
 
-def clipped(optimizer: Any, clipper: Any = "autoclip") -> Any:
+def add_clipper(optimizer: Any, clipper: Any = "autoclip") -> Any:
     """Gives an optimizer a clipper, and returns it.
 
     Use it for an optimizer of your own, or one that some function returned.
@@ -34,7 +34,7 @@ def clipped(optimizer: Any, clipper: Any = "autoclip") -> Any:
     Example:
 
     ```python
-    optimizer = clipped(keras.optimizers.Adam(1e-3), AutoClip(percentile=10))
+    optimizer = add_clipper(keras.optimizers.Adam(1e-3), AutoClip(percentile=10))
     model.compile(optimizer, loss="mse")
     ```
     """
@@ -46,7 +46,7 @@ def clipped(optimizer: Any, clipper: Any = "autoclip") -> Any:
             f"Received: optimizer={optimizer!r}"
         )
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-        clipped(optimizer.inner_optimizer, clipper)
+        add_clipper(optimizer.inner_optimizer, clipper)
         return optimizer
     if optimizer.built:
         raise ValueError(
@@ -84,7 +84,7 @@ _register = keras.saving.register_keras_serializable(
 
 @_register
 class ClippedOptimizer(ClippingMixin):
-    """What `clipped` makes of an optimizer that has no named twin.
+    """What `add_clipper` makes of an optimizer that has no named twin.
 
     Its config holds the optimizer's own class, which must be registered
     with Keras, as for any saved custom class.
@@ -106,7 +106,7 @@ class ClippedOptimizer(ClippingMixin):
         optimizer = keras.saving.deserialize_keras_object(
             config["optimizer"], custom_objects=custom_objects
         )
-        return clipped(optimizer, config["clipper"])
+        return add_clipper(optimizer, config["clipper"])
 
 
 _subclasses: dict[type, type] = {}

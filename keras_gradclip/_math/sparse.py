@@ -6,63 +6,13 @@ that row is the sum of the two. A norm or a bound taken before summing is
 wrong: rows [3, 4] and [3, 4] at the same index have the norm 10, not 7.07.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from keras import ops
 
-from keras_gradclip._keras import BACKEND
+from keras_gradclip._backend.interface import SparseRows
 
 Tensor = Any
-
-
-class SparseRows(NamedTuple):
-    """A sparse gradient taken apart."""
-
-    values: Tensor
-    """Shape `(n, ...)`: one row of the gradient each."""
-
-    indices: Tensor
-    """Shape `(n,)`: the variable's row that each belongs to."""
-
-    rebuild: Callable[[Tensor], Any]
-    """Makes a gradient of the original kind from new values."""
-
-
-def as_rows(gradient: Any) -> SparseRows | None:
-    """Takes a sparse gradient apart; returns `None` for a dense one."""
-    if BACKEND == "tensorflow":
-        import tensorflow as tf
-
-        if isinstance(gradient, tf.IndexedSlices):
-            indices, shape = gradient.indices, gradient.dense_shape
-            return SparseRows(
-                gradient.values,
-                indices,
-                lambda values: tf.IndexedSlices(values, indices, shape),
-            )
-    elif BACKEND == "jax":
-        from jax.experimental import sparse
-
-        if isinstance(gradient, sparse.BCOO):
-            positions, shape = gradient.indices, gradient.shape
-            return SparseRows(
-                gradient.data,
-                positions[:, 0],
-                lambda values: sparse.BCOO((values, positions), shape=shape),
-            )
-    return None
-
-
-def to_dense(gradient: Any) -> Tensor:
-    """Returns a gradient as a dense tensor, duplicate rows summed."""
-    if as_rows(gradient) is None:
-        return gradient
-    if BACKEND == "jax":
-        return gradient.todense()
-    import tensorflow as tf
-
-    return tf.convert_to_tensor(gradient)
 
 
 def sum_duplicates(rows: SparseRows) -> tuple[Tensor, Tensor]:

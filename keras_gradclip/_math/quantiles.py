@@ -13,24 +13,13 @@ from typing import Any, Protocol
 import numpy as np
 from keras import ops
 
-from keras_gradclip._keras import BACKEND
+from keras_gradclip._backend import backend
 
 Tensor = Any
 State = dict[str, Any]
 
-# TensorFlow keeps int32 variables in host memory even on a GPU, and JAX has no
-# int64 by default; elsewhere thousands of counts are half the work as int32.
-COUNT_DTYPE = "int64" if BACKEND == "tensorflow" else "int32"
-POSITION_DTYPE = "int32" if BACKEND == "jax" else "int64"
-
-
-if BACKEND == "torch":
-    import torch
-
-    # `keras.ops` takes longer to call them than they take.
-    where, minimum, maximum = torch.where, torch.minimum, torch.maximum
-else:
-    where, minimum, maximum = ops.where, ops.minimum, ops.maximum
+COUNT_DTYPE, POSITION_DTYPE = backend.COUNT_DTYPE, backend.POSITION_DTYPE
+where, minimum, maximum = backend.where, backend.minimum, backend.maximum
 
 
 class History(Protocol):
@@ -91,8 +80,8 @@ class WindowHistory:
         return ops.where(count < turns, count, count - (turns - self.window))
 
     def _replace(self, ascending: Tensor, old: Tensor, new: Tensor) -> Tensor:
-        below = _shift(ascending, 1, -np.inf)
-        above = _shift(ascending, -1, np.inf)
+        below = backend.shift(ascending, 1, -np.inf)
+        above = backend.shift(ascending, -1, np.inf)
         without_below = where(below < old, below, ascending)
         without = where(ascending < old, ascending, above)
         return minimum(maximum(without_below, new), without)
@@ -160,7 +149,7 @@ class WholeHistory:
         counts = state["counts"]
         count = counts[:, -1]
         low, high, fraction = _ranks(count, q)
-        buckets = _count_at_most(counts, ops.stack([low, high], axis=1))
+        buckets = backend.count_at_most(counts, ops.stack([low, high], axis=1))
         values = ops.minimum(
             ops.take(self._value_of_bucket, buckets),
             ops.expand_dims(state["largest"], 1),
@@ -174,7 +163,7 @@ def _ranks(count: Tensor, q: Any) -> tuple[Tensor, Tensor, Tensor]:
     Returns the ranks below and above it, and its fractional part.
     """
     last = ops.maximum(count - 1, 0)
-    if _has_float64(count):
+    if backend.has_float64(count):
         q = q if isinstance(q, float) else ops.cast(q, "float64")
         rank = q * ops.cast(last, "float64")
         low = rank // 1  # on torch half the price of `ops.floor`
@@ -183,12 +172,6 @@ def _ranks(count: Tensor, q: Any) -> tuple[Tensor, Tensor, Tensor]:
     else:
         low_index, fraction = _rank_in_float32(last, q)
     return low_index, ops.minimum(low_index + 1, last), fraction
-
-
-def _has_float64(tensor: Tensor) -> bool:
-    if BACKEND == "torch":
-        return bool(tensor.device.type != "mps")
-    return BACKEND == "tensorflow"
 
 
 def _rank_in_float32(last: Tensor, q: Any) -> tuple[Tensor, Tensor]:
@@ -210,39 +193,3 @@ def _interpolate(values: Tensor, fraction: Tensor, count: Tensor) -> Tensor:
     low, high = values[:, 0], values[:, 1]
     # An empty history has no bound, and inf - inf would be NaN.
     return where(count > 0, low + fraction * (high - low), np.inf)
-
-
-def _shift(values: Tensor, by: int, fill: float) -> Tensor:
-    """Moves the columns of `values` by one, right (1) or left (-1).
-
-    A pad and a slice: XLA fuses and vectorizes these, a concatenation not.
-    """
-    before, after = (1, 0) if by == 1 else (0, 1)
-    if BACKEND == "torch":
-        # `ops.pad` makes a new Operation each time, which costs more than it.
-        padded = torch.nn.functional.pad(values, (before, after), value=fill)
-    else:
-        padded = ops.pad(values, ((0, 0), (before, after)), constant_values=fill)
-    return padded[:, :-1] if by == 1 else padded[:, 1:]
-
-
-def _count_at_most(ascending: Tensor, values: Tensor) -> Tensor:
-    """Counts the entries of each row of `ascending` that are <= `values`.
-
-    Args:
-        ascending: Shape `(groups, n)`.
-        values: Shape `(groups, m)`.
-
-    Returns:
-        Shape `(groups, m)`. `ops.searchsorted` takes one row only.
-    """
-    if BACKEND == "tensorflow":
-        import tensorflow as tf
-
-        return tf.searchsorted(ascending, values, side="right")
-    if BACKEND == "torch":
-        return torch.searchsorted(ascending, values, right=True)
-    import jax
-
-    search = jax.vmap(lambda row, v: jax.numpy.searchsorted(row, v, side="right"))
-    return search(ascending, values)

@@ -1,0 +1,147 @@
+"""What each backend's module has: the contract of the three, in one place."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+Tensor = Any
+
+
+class SparseRows(NamedTuple):
+    """A sparse gradient taken apart."""
+
+    values: Tensor
+    """Shape `(n, ...)`: one row of the gradient each."""
+
+    indices: Tensor
+    """Shape `(n,)`: the variable's row that each belongs to."""
+
+    rebuild: Callable[[Tensor], Any]
+    """Makes a gradient of the original kind from new values."""
+
+
+class Backend(Protocol):
+    """The functions of `tensorflow.py`, `jax.py` and `torch.py`.
+
+    All tensors are dense where nothing else is said.
+    """
+
+    COUNT_DTYPE: str
+    """Of thousands of counts per group."""
+
+    POSITION_DTYPE: str
+    """Of one count per group."""
+
+    TrainStepWithLogs: type
+    """A class to put before `keras.Model`, whose `train_step` adds what
+    `self.step_logs()` returns to the logs."""
+
+    # Small operations that a step makes many of.
+
+    def where(self, condition: Tensor, first: Any, second: Any) -> Tensor: ...
+
+    def minimum(self, first: Tensor, second: Any) -> Tensor: ...
+
+    def maximum(self, first: Tensor, second: Any) -> Tensor: ...
+
+    # Gradients.
+
+    def as_rows(self, gradient: Any) -> SparseRows | None:
+        """Takes a sparse gradient apart; returns `None` for a dense one."""
+
+    def to_dense(self, gradient: Any) -> Tensor:
+        """Returns a gradient as a dense tensor, duplicate rows summed."""
+
+    def sums_of_squares(self, tensors: Sequence[Any]) -> Tensor:
+        """Returns the sum of squares of each, shape `(n,)`, float32.
+
+        `None` counts as zero.
+        """
+
+    def largest_values(self, tensors: Sequence[Any]) -> Tensor:
+        """Returns the largest absolute value of each, shape `(n,)`, float32.
+
+        `None` counts as zero.
+        """
+
+    def unit_norms(self, tensors: Sequence[Any], axes: Sequence[Any]) -> Tensor:
+        """Returns the norms of all units of all tensors, shape `(units,)`.
+
+        Float32, tensor after tensor, in each in the order of the axes that
+        are left when `axes` are summed over.
+        """
+
+    def scale_by_group(
+        self, tensors: Sequence[Tensor], scales: Tensor, groups: Sequence[int]
+    ) -> list[Tensor]:
+        """Returns each tensor times its group's scale, in the tensor's dtype.
+
+        A scale of exactly 0 gives 0 even where a tensor is NaN or inf: that
+        is how a broken step is dropped, and 0 * NaN would not do it.
+
+        Args:
+            tensors: `n` tensors.
+            scales: Shape `(groups,)`, float32.
+            groups: For each tensor the index of its scale.
+        """
+
+    def scale_each(
+        self, tensors: Sequence[Tensor], scales: Sequence[Tensor], finite: Tensor
+    ) -> list[Tensor]:
+        """As `scale_by_group`, each tensor with a scale that broadcasts to it.
+
+        `finite` tells whether all tensors are, a bool scalar.
+        """
+
+    def clip_elements(self, tensors: Sequence[Tensor], bound: Any) -> list[Tensor]:
+        """Returns each tensor with its elements moved into `[-bound, bound]`."""
+
+    # Histories.
+
+    def keep(self, observed: Tensor, new: Tensor, old: Tensor) -> Tensor:
+        """Chooses rows: of `new` where `observed`, of `old` elsewhere."""
+
+    def shift(self, values: Tensor, by: int, fill: float) -> Tensor:
+        """Moves the columns of `values` by one, right (1) or left (-1)."""
+
+    def count_at_most(self, ascending: Tensor, values: Tensor) -> Tensor:
+        """Counts the entries of each row of `ascending` that are <= `values`.
+
+        Args:
+            ascending: Shape `(groups, n)`.
+            values: Shape `(groups, m)`.
+
+        Returns:
+            Shape `(groups, m)`.
+        """
+
+    def has_float64(self, tensor: Tensor) -> bool:
+        """Whether the tensor's device computes in float64."""
+
+    def constant(self, array: np.ndarray, like: Tensor) -> Tensor:
+        """Returns an array as a tensor beside `like`; made once where it can."""
+
+    # Variables.
+
+    def read(self, variable: Any) -> Tensor:
+        """Returns a variable's value as of now, whatever is assigned later."""
+
+    def copy(self, variable: Any) -> Tensor:
+        """As `read`, in memory that no assignment writes to."""
+
+    def write_row(self, variable: Any, row: Tensor, values: Tensor) -> None:
+        """Replaces one row of a variable, in place where the backend can."""
+
+    def restore_unless(
+        self, kept: Tensor, variables: Sequence[Any], before: Sequence[Tensor]
+    ) -> None:
+        """Assigns `before` to the variables unless `kept`, a bool scalar.
+
+        On several replicas, each gets its own.
+        """
+
+    # Devices.
+
+    def replicas_to_sum(self) -> int:
+        """How many replicas Keras's optimizer sums gradients over by itself."""

@@ -1,0 +1,154 @@
+"""The backend's functions for JAX; what each does says `interface.py`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+from jax.experimental import sparse
+
+from keras_gradclip._backend.interface import SparseRows, Tensor
+
+# JAX has no int64 by default.
+COUNT_DTYPE = POSITION_DTYPE = "int32"
+
+where, minimum, maximum = jnp.where, jnp.minimum, jnp.maximum
+
+
+# Gradients.
+
+
+def as_rows(gradient: Any) -> SparseRows | None:
+    if not isinstance(gradient, sparse.BCOO):
+        return None
+    positions, shape = gradient.indices, gradient.shape
+    return SparseRows(
+        gradient.data,
+        positions[:, 0],
+        lambda values: sparse.BCOO((values, positions), shape=shape),
+    )
+
+
+def to_dense(gradient: Any) -> Tensor:
+    return gradient.todense() if isinstance(gradient, sparse.BCOO) else gradient
+
+
+def _wide(tensor: Any) -> Tensor:
+    return jnp.asarray(tensor).astype("float32")
+
+
+def sums_of_squares(tensors: Sequence[Any]) -> Tensor:
+    zero = jnp.zeros((), "float32")
+    return jnp.stack(
+        [zero if t is None else jnp.sum(jnp.square(_wide(t))) for t in tensors]
+    )
+
+
+def largest_values(tensors: Sequence[Any]) -> Tensor:
+    zero = jnp.zeros((), "float32")
+    return jnp.stack(
+        [zero if t is None else _wide(jnp.max(jnp.abs(t))) for t in tensors]
+    )
+
+
+def unit_norms(tensors: Sequence[Any], axes: Sequence[Any]) -> Tensor:
+    sums = [
+        jnp.sum(jnp.square(_wide(t)), axis=a).reshape(-1) for t, a in zip(tensors, axes)
+    ]
+    return jnp.sqrt(jnp.concatenate(sums))
+
+
+def scale_by_group(
+    tensors: Sequence[Tensor], scales: Tensor, groups: Sequence[int]
+) -> list[Tensor]:
+    return [_multiply(t, scales[g]) for t, g in zip(tensors, groups)]
+
+
+def scale_each(
+    tensors: Sequence[Tensor], scales: Sequence[Tensor], finite: Tensor
+) -> list[Tensor]:
+    del finite
+    return [_multiply(t, s) for t, s in zip(tensors, scales)]
+
+
+def _multiply(tensor: Tensor, scale: Tensor) -> Tensor:
+    # In half precision the scale would lose its digits.
+    wide = "float64" if tensor.dtype == "float64" else "float32"
+    product = tensor.astype(wide) * scale.astype(wide)
+    return jnp.where(scale == 0, 0.0, product).astype(tensor.dtype)
+
+
+def clip_elements(tensors: Sequence[Tensor], bound: Any) -> list[Tensor]:
+    return [jnp.clip(t, -bound, bound).astype(t.dtype) for t in tensors]
+
+
+# Histories.
+
+
+def keep(observed: Tensor, new: Tensor, old: Tensor) -> Tensor:
+    shape = (-1,) + (1,) * (old.ndim - 1)
+    return jnp.where(observed.reshape(shape), new, old).astype(old.dtype)
+
+
+def shift(values: Tensor, by: int, fill: float) -> Tensor:
+    # A pad and a slice: XLA fuses and vectorizes these, a concatenation not.
+    before, after = (1, 0) if by == 1 else (0, 1)
+    padded = jnp.pad(values, ((0, 0), (before, after)), constant_values=fill)
+    return padded[:, :-1] if by == 1 else padded[:, 1:]
+
+
+def count_at_most(ascending: Tensor, values: Tensor) -> Tensor:
+    def search(row: Tensor, wanted: Tensor) -> Tensor:
+        return jnp.searchsorted(row, wanted, side="right")
+
+    return jax.vmap(search)(ascending, values)
+
+
+def has_float64(tensor: Tensor) -> bool:
+    return False
+
+
+def constant(array: np.ndarray, like: Tensor) -> Tensor:
+    return array
+
+
+# Variables.
+
+
+def read(variable: Any) -> Tensor:
+    return variable.value
+
+
+copy = read
+
+
+def write_row(variable: Any, row: Tensor, values: Tensor) -> None:
+    start = (row, *[0] * (len(variable.shape) - 1))
+    updated = jax.lax.dynamic_update_slice(variable.value, values[None], start)
+    variable.assign(updated)
+
+
+def restore_unless(
+    kept: Tensor, variables: Sequence[Any], before: Sequence[Tensor]
+) -> None:
+    for variable, value in zip(variables, before):
+        variable.assign(jnp.where(kept, variable.value, value))
+
+
+# Devices.
+
+
+def replicas_to_sum() -> int:
+    return 1  # the compiler does it, inside the gradient
+
+
+class TrainStepWithLogs:
+    """Adds `self.step_logs()` to what `train_step` logs."""
+
+    def train_step(self, state: Any, data: Any) -> Any:
+        logs, state = super().train_step(state, data)  # type: ignore[misc]
+        variables = self.optimizer.variables  # type: ignore[attr-defined]
+        with keras.StatelessScope(state_mapping=list(zip(variables, state[2]))):
+            return {**logs, **self.step_logs()}, state  # type: ignore[attr-defined]

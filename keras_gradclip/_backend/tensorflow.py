@@ -1,0 +1,214 @@
+"""The backend's functions for TensorFlow; what each does says `interface.py`."""
+
+from collections.abc import Sequence
+from math import gcd
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_gradclip._backend.interface import SparseRows, Tensor
+
+# TensorFlow keeps int32 variables in host memory even on a GPU.
+COUNT_DTYPE = POSITION_DTYPE = "int64"
+
+where, minimum, maximum = tf.where, tf.minimum, tf.maximum
+
+
+# Gradients.
+
+
+def as_rows(gradient: Any) -> SparseRows | None:
+    if not isinstance(gradient, tf.IndexedSlices):
+        return None
+    indices, shape = gradient.indices, gradient.dense_shape
+    return SparseRows(
+        gradient.values,
+        indices,
+        lambda values: tf.IndexedSlices(values, indices, shape),
+    )
+
+
+def to_dense(gradient: Any) -> Tensor:
+    return tf.convert_to_tensor(gradient)
+
+
+def sums_of_squares(tensors: Sequence[Any]) -> Tensor:
+    zero = tf.constant(0.0)
+    return tf.stack(
+        [
+            zero if tensor is None else _sum_of_squares(tf.cast(tensor, "float32"))
+            for tensor in tensors
+        ]
+    )
+
+
+def _sum_of_squares(tensor: Tensor) -> Tensor:
+    size = tensor.shape.num_elements()
+    columns = gcd(size or 1, 256)
+    if columns < 16 or not in_xla():
+        # l2_loss is half the sum of squares, in one op.
+        return 2.0 * tf.nn.l2_loss(tensor)
+    # On CPUs XLA adds the numbers of a sum one after the other, since their
+    # order matters to rounding; the sums of many columns it adds side by side,
+    # which is ten times as fast. It would make one sum of both again, were
+    # there nothing in between.
+    rows = tf.reshape(tensor, (-1, columns))
+    return tf.reduce_sum(tf.abs(tf.reduce_sum(tf.square(rows), axis=0)))
+
+
+def in_xla() -> bool:
+    """Whether TensorFlow is tracing a function with `jit_compile=True`.
+
+    Only speed hangs on the answer, so a TensorFlow without the function that
+    knows it is told False.
+    """
+    try:
+        from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
+    except ImportError:
+        return False
+    graph = tf.compat.v1.get_default_graph()
+    return not tf.executing_eagerly() and GraphOrParentsInXlaContext(graph)
+
+
+def largest_values(tensors: Sequence[Any]) -> Tensor:
+    zero = tf.constant(0.0)
+    return tf.stack(
+        [
+            zero if t is None else tf.cast(tf.reduce_max(tf.abs(t)), "float32")
+            for t in tensors
+        ]
+    )
+
+
+def unit_norms(tensors: Sequence[Any], axes: Sequence[Any]) -> Tensor:
+    sums = [
+        tf.reshape(tf.reduce_sum(tf.square(tf.cast(t, "float32")), axis=a), (-1,))
+        for t, a in zip(tensors, axes)
+    ]
+    return tf.sqrt(tf.concat(sums, axis=0))
+
+
+def scale_by_group(
+    tensors: Sequence[Tensor], scales: Tensor, groups: Sequence[int]
+) -> list[Tensor]:
+    entries = tf.unstack(scales, num=scales.shape[0])
+    return [_multiply(t, entries[g]) for t, g in zip(tensors, groups)]
+
+
+def scale_each(
+    tensors: Sequence[Tensor], scales: Sequence[Tensor], finite: Tensor
+) -> list[Tensor]:
+    del finite
+    return [_multiply(t, s) for t, s in zip(tensors, scales)]
+
+
+def _multiply(tensor: Tensor, scale: Tensor) -> Tensor:
+    # In half precision the scale would lose its digits.
+    wide = tf.float64 if tensor.dtype == tf.float64 else tf.float32
+    # The product is 0 where the second factor is.
+    product = tf.math.multiply_no_nan(tf.cast(tensor, wide), tf.cast(scale, wide))
+    return tf.cast(product, tensor.dtype)
+
+
+def clip_elements(tensors: Sequence[Tensor], bound: Any) -> list[Tensor]:
+    return [
+        tf.clip_by_value(t, -b, b) for t in tensors for b in [tf.cast(bound, t.dtype)]
+    ]
+
+
+# Histories.
+
+
+def keep(observed: Tensor, new: Tensor, old: Tensor) -> Tensor:
+    return tf.where(tf.reshape(observed, (-1,) + (1,) * (len(old.shape) - 1)), new, old)
+
+
+def shift(values: Tensor, by: int, fill: float) -> Tensor:
+    # A pad and a slice: XLA fuses and vectorizes these, a concatenation not.
+    before, after = (1, 0) if by == 1 else (0, 1)
+    padded = tf.pad(values, ((0, 0), (before, after)), constant_values=fill)
+    return padded[:, :-1] if by == 1 else padded[:, 1:]
+
+
+def count_at_most(ascending: Tensor, values: Tensor) -> Tensor:
+    return tf.searchsorted(ascending, values, side="right")
+
+
+def has_float64(tensor: Tensor) -> bool:
+    return True
+
+
+def constant(array: np.ndarray, like: Tensor) -> Tensor:
+    return array
+
+
+# Variables.
+
+
+def read(variable: Any) -> Tensor:
+    value = variable.value if isinstance(variable, keras.Variable) else variable
+    # A tf.Variable would be read when it is used, after an assignment.
+    return value.read_value()
+
+
+copy = read
+
+
+def write_row(variable: Any, row: Tensor, values: Tensor) -> None:
+    slices = tf.IndexedSlices(values[None], tf.reshape(row, (1,)))
+    variable.value.scatter_update(slices)
+
+
+def restore_unless(
+    kept: Tensor, variables: Sequence[Any], before: Sequence[Tensor]
+) -> None:
+    """Assigns as Keras does on TensorFlow: to each replica's copy its own."""
+
+    def choose(variable: Any, value: Any, kept: Any) -> Any:
+        return variable.assign(tf.where(kept, variable, value))
+
+    def update(strategy: Any, kept: Any, *values: Any) -> None:
+        for variable, value in zip(variables, values):
+            if isinstance(variable, keras.Variable):
+                variable = variable.value
+            strategy.extended.update(variable, choose, (value, kept), group=False)
+
+    tf.__internal__.distribute.interim.maybe_merge_call(
+        update, tf.distribute.get_strategy(), kept, *before
+    )
+
+
+# Devices.
+
+
+def replicas_to_sum() -> int:
+    replicas: int = tf.distribute.get_strategy().num_replicas_in_sync
+    return replicas
+
+
+class TrainStepWithLogs:
+    """Adds `self.step_logs()` to what `train_step` logs."""
+
+    def train_step(self, data: Any) -> Any:
+        _check_workers()
+        logs = super().train_step(data)  # type: ignore[misc]
+        return {**logs, **self.step_logs()}  # type: ignore[attr-defined]
+
+
+def _check_workers() -> None:
+    """Raises where Keras fails with an error that names no way out."""
+    strategy = tf.distribute.get_strategy()
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return
+    replicas, here = strategy.num_replicas_in_sync, strategy.extended.worker_devices
+    if replicas > len(here):
+        raise ValueError(
+            "`fit` and `train_on_batch` must not be called under a "
+            "MultiWorkerMirroredStrategy with several workers: Keras cannot "
+            "average its logs over them (keras-team/keras issue 20585). Train in "
+            "a loop of your own, with `strategy.run` and `optimizer.apply`, or on "
+            "the JAX backend with `keras.distribution`. Received: "
+            f"replicas={replicas}, of which {len(here)} on this worker"
+        )

@@ -1,0 +1,183 @@
+"""The backend's functions for torch; what each does says `interface.py`.
+
+Eager torch pays for each call, and `keras.ops` more than torch itself: here
+all tensors go through one call where there is one.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import torch
+
+from keras_gradclip._backend.interface import SparseRows, Tensor
+
+# Thousands of counts are half the work as int32; one per group is none.
+COUNT_DTYPE, POSITION_DTYPE = "int32", "int64"
+
+where, minimum, maximum = torch.where, torch.minimum, torch.maximum
+
+
+# Gradients.
+
+
+def as_rows(gradient: Any) -> SparseRows | None:
+    return None  # Keras makes no sparse gradients here
+
+
+def to_dense(gradient: Any) -> Tensor:
+    return gradient
+
+
+def _as_float(tensor: Any) -> Tensor:
+    if not isinstance(tensor, torch.Tensor):
+        tensor = keras.ops.convert_to_tensor(tensor)
+    # The norm widens to float32, but does not narrow.
+    return tensor.float() if tensor.dtype == torch.float64 else tensor
+
+
+def sums_of_squares(tensors: Sequence[Any]) -> Tensor:
+    present = [_as_float(t) for t in tensors if t is not None]
+    if not present:
+        return torch.zeros(len(tensors))
+    # One fused call for all tensors; a loop costs ten times as much.
+    norms = torch._foreach_norm(present, 2, dtype=torch.float32)
+    if len(present) < len(tensors):
+        found, zero = iter(norms), norms[0].new_zeros(())
+        norms = [zero if t is None else next(found) for t in tensors]
+    return torch.square(torch.stack(norms))
+
+
+def largest_values(tensors: Sequence[Any]) -> Tensor:
+    present = [t for t in tensors if t is not None]
+    if not present:
+        return torch.zeros(len(tensors))
+    largest = iter(torch._foreach_norm(present, float("inf")))
+    zero = present[0].new_zeros(())
+    return torch.stack([zero if t is None else next(largest) for t in tensors]).float()
+
+
+def unit_norms(tensors: Sequence[Any], axes: Sequence[Any]) -> Tensor:
+    norms = [
+        # An empty tuple of axes would mean all of them.
+        torch.linalg.vector_norm(t, dim=a, dtype=torch.float32) if a else t.abs()
+        for t, a in zip(map(_as_float, tensors), axes)
+    ]
+    return torch.cat([norm.reshape(-1) for norm in norms]).float()
+
+
+def scale_by_group(
+    tensors: Sequence[Tensor], scales: Tensor, groups: Sequence[int]
+) -> list[Tensor]:
+    if not _may_read(scales) or any(t.dtype != torch.float32 for t in tensors):
+        return [_multiply(t, scales[g]) for t, g in zip(tensors, groups)]
+    numbers = scales.tolist()
+    factors = [numbers[g] for g in groups]
+    if all(factor == 1.0 for factor in factors):
+        return list(tensors)
+    if 0.0 in factors:
+        return [_multiply_by_number(t, f) for t, f in zip(tensors, factors)]
+    return list(torch._foreach_mul(list(tensors), factors))
+
+
+def scale_each(
+    tensors: Sequence[Tensor], scales: Sequence[Tensor], finite: Tensor
+) -> list[Tensor]:
+    in_float32 = all(t.dtype == torch.float32 for t in tensors)
+    if in_float32 and _may_read(finite) and bool(finite):
+        return list(torch._foreach_mul(list(tensors), list(scales)))
+    return [_multiply(t, s) for t, s in zip(tensors, scales)]
+
+
+def _may_read(tensor: Tensor) -> bool:
+    """Whether torch has a tensor at hand, so that nothing waits for it."""
+    return tensor.device.type == "cpu" and not torch.compiler.is_compiling()
+
+
+def _multiply(tensor: Tensor, scale: Tensor) -> Tensor:
+    # In half precision the scale would lose its digits.
+    wide = torch.float64 if tensor.dtype == torch.float64 else torch.float32
+    product = tensor.to(wide) * scale.to(wide)
+    return torch.where(scale == 0, 0.0, product).to(tensor.dtype)
+
+
+def _multiply_by_number(tensor: Tensor, factor: float) -> Tensor:
+    return torch.zeros_like(tensor) if factor == 0.0 else tensor * factor
+
+
+def clip_elements(tensors: Sequence[Tensor], bound: Any) -> list[Tensor]:
+    return [torch.clamp(t, -bound, bound) for t in tensors]
+
+
+# Histories.
+
+
+def keep(observed: Tensor, new: Tensor, old: Tensor) -> Tensor:
+    shape = (-1,) + (1,) * (old.ndim - 1)
+    return torch.where(observed.reshape(shape), new, old).to(old.dtype)
+
+
+def shift(values: Tensor, by: int, fill: float) -> Tensor:
+    # `ops.pad` makes a new Operation each time, which costs more than it.
+    before, after = (1, 0) if by == 1 else (0, 1)
+    padded = torch.nn.functional.pad(values, (before, after), value=fill)
+    return padded[:, :-1] if by == 1 else padded[:, 1:]
+
+
+def count_at_most(ascending: Tensor, values: Tensor) -> Tensor:
+    return torch.searchsorted(ascending, values, right=True)
+
+
+def has_float64(tensor: Tensor) -> bool:
+    return bool(tensor.device.type != "mps")
+
+
+_constants: dict[tuple[int, torch.device], tuple[np.ndarray, Tensor]] = {}
+
+
+def constant(array: np.ndarray, like: Tensor) -> Tensor:
+    key = (id(array), like.device)
+    if key not in _constants:
+        # The array is kept with it, so that its id is not given to another.
+        _constants[key] = array, torch.as_tensor(array, device=like.device)
+    return _constants[key][1]
+
+
+# Variables.
+
+
+def read(variable: Any) -> Tensor:
+    return variable.value if isinstance(variable, keras.Variable) else variable
+
+
+def copy(variable: Any) -> Tensor:
+    # An assignment writes into the memory of the value.
+    return read(variable).detach().clone()
+
+
+def write_row(variable: Any, row: Tensor, values: Tensor) -> None:
+    with torch.no_grad():
+        variable.value.index_copy_(0, row.reshape(1).long(), values[None])
+
+
+def restore_unless(
+    kept: Tensor, variables: Sequence[Any], before: Sequence[Tensor]
+) -> None:
+    for variable, value in zip(variables, before):
+        variable.assign(torch.where(kept, variable.value, value))
+
+
+# Devices.
+
+
+def replicas_to_sum() -> int:
+    return 1  # DistributedDataParallel does it, in `backward`
+
+
+class TrainStepWithLogs:
+    """Adds `self.step_logs()` to what `train_step` logs."""
+
+    def train_step(self, data: Any) -> Any:
+        logs = super().train_step(data)  # type: ignore[misc]
+        return {**logs, **self.step_logs()}  # type: ignore[attr-defined]

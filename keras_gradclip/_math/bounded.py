@@ -1,0 +1,109 @@
+"""Gradients whose elements have been moved into a range."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from keras import ops
+
+from keras_gradclip._backend import backend
+from keras_gradclip._math.effect import effect_of
+from keras_gradclip._math.groups import Groups
+from keras_gradclip._math.norms import sums_of_squares
+from keras_gradclip._math.scaling import scale_by_group
+from keras_gradclip._math.sparse import keep_first, sum_duplicates
+
+Tensor = Any
+
+
+class Bounded:
+    """What is measured and changed where each element has its own bound.
+
+    Args:
+        gradients: One for each variable; dense, sparse or `None`.
+        bound: The largest absolute value of an element.
+        groups: How the variables are grouped.
+
+    Attributes:
+        whole: The norm of the whole gradient before, a scalar.
+        whole_after: The same after.
+    """
+
+    def __init__(self, gradients: Sequence[Any], bound: Any, groups: Groups):
+        self._gradients, self._groups = gradients, groups
+        present = {
+            i: _Elements(gradient)
+            for i, gradient in enumerate(gradients)
+            if gradient is not None and groups.group_of[i] is not None
+        }
+        values = [elements.values for elements in present.values()]
+        within = dict(zip(present, backend.clip_elements(values, bound)))
+        self._bounded = list(gradients)
+        for i, elements in present.items():
+            self._bounded[i] = elements.rebuild(within[i])
+
+        every = range(len(gradients))
+        # Of those left out, the sums are in both, so that they belong to the whole.
+        inside = [within.get(i, gradients[i]) for i in every]
+        before, after = sums_of_squares(gradients), sums_of_squares(inside)
+        largest = backend.largest_values(
+            [present[i].values if i in present else None for i in every]
+        )
+        self._before, self._after = before, after
+        self._exceeds = ops.cast(largest > bound, "float32")
+        self.whole = ops.sqrt(ops.sum(before))
+        self.whole_after = ops.sqrt(ops.sum(after))
+
+    def or_zeros(self, finite: Tensor) -> list[Any]:
+        """Returns the bounded gradients, or zeros unless `finite`."""
+        kept = ops.reshape(ops.cast(finite, "float32"), (1,))
+        return scale_by_group(self._bounded, kept, [0] * len(self._bounded))
+
+    def unless_broken(self, finite: Tensor) -> list[Any]:
+        """Returns the bounded gradients, or the original unless `finite`."""
+        # A clipped inf is finite: a broken step starts from the original.
+        pairs = zip(self._bounded, self._gradients)
+        return [None if b is None else _choose(finite, b, g) for b, g in pairs]
+
+    def effect(
+        self, finite: Tensor, untouched: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Returns norm, threshold and scale of each group."""
+        before, after, exceeds = (
+            self._groups.sums(sums)
+            for sums in (self._before, self._after, self._exceeds)
+        )
+        norms, _, scales = effect_of(ops.sqrt(before), ops.sqrt(after), exceeds > 0)
+        scales = backend.where(finite, scales, untouched)
+        return norms, norms * scales, scales
+
+
+class _Elements:
+    """The elements of one gradient that a bound applies to, wide enough for it."""
+
+    def __init__(self, gradient: Any):
+        self._rows = backend.as_rows(gradient)
+        if self._rows is None:
+            self._dtype, values = ops.dtype(gradient), gradient
+        else:
+            # The bound holds for the sum of the rows that share an index.
+            self._dtype = ops.dtype(self._rows.values)
+            values, self._slots = sum_duplicates(self._rows)
+        # In float32 the bound is exact; a bound below float16's range would
+        # become 0 there.
+        is_half = ops.dtype(values) in ("float16", "bfloat16")
+        self.values = ops.cast(values, "float32") if is_half else values
+
+    def rebuild(self, values: Tensor) -> Any:
+        """Returns a gradient of the original kind from new values."""
+        if self._rows is None:
+            return ops.cast(values, self._dtype)
+        first = keep_first(values, self._slots)
+        return self._rows.rebuild(ops.cast(first, self._dtype))
+
+
+def _choose(condition: Any, first: Any, second: Any) -> Any:
+    """Selects between two gradients of the same structure."""
+    rows, other = backend.as_rows(first), backend.as_rows(second)
+    if rows is None or other is None:
+        return ops.where(condition, first, second)
+    return rows.rebuild(ops.where(condition, rows.values, other.values))

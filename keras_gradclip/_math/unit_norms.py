@@ -1,0 +1,142 @@
+"""The norms of single output units, and gradients scaled unit by unit."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from keras import ops
+
+from keras_gradclip._backend import backend
+from keras_gradclip._backend.interface import SparseRows
+from keras_gradclip._math.effect import effect_of
+from keras_gradclip._math.groups import Groups
+from keras_gradclip._math.norms import constant, sums_of_squares
+from keras_gradclip._math.scaling import scale_each
+from keras_gradclip._math.sparse import sum_duplicates
+
+Tensor = Any
+
+
+class UnitNorms:
+    """What is measured and scaled at scope "unit".
+
+    The units of all variables stand side by side in one row of numbers, so
+    that a rule decides on all of them at once.
+
+    Args:
+        gradients: One for each variable; dense, sparse or `None`.
+        weights: The variables' values.
+        groups: How the variables are grouped, unit axes included.
+
+    Attributes:
+        norms: Shape `(units,)`.
+        whole: The norm of the whole gradient, a scalar.
+    """
+
+    def __init__(
+        self, gradients: Sequence[Any], weights: Sequence[Any], groups: Groups
+    ):
+        self._gradients, self._weights = gradients, weights
+        self._parts = {
+            i: _Part.of(gradient, groups.unit_axes[i])
+            for i, gradient in enumerate(gradients)
+            if gradient is not None and groups.group_of[i] is not None
+        }
+        self.norms = self._unit_norms([p.tensor for p in self._parts.values()])
+        self._squares = ops.square(self.norms)
+        self._sum = ops.sum(self._squares)
+        self._others = ops.sum(
+            sums_of_squares([gradients[i] for i in groups.left_out])
+            if groups.left_out
+            else ops.zeros((1,), "float32")
+        )
+        self.whole = ops.sqrt(self._sum + self._others)
+
+    def _unit_norms(self, tensors: list[Tensor]) -> Tensor:
+        if not tensors:
+            return ops.zeros((0,), "float32")
+        return backend.unit_norms(tensors, [p.axes for p in self._parts.values()])
+
+    def weight_norms(self) -> Tensor:
+        """Returns the norm of each unit's weights."""
+        return self._unit_norms(
+            [p.weights(self._weights[i]) for i, p in self._parts.items()]
+        )
+
+    def scaled(self, scales: Tensor, untouched: Tensor, finite: Tensor) -> list[Any]:
+        """Returns the gradients, those left out with the scale `untouched`."""
+        spread = [untouched] * len(self._gradients)
+        start: Any = 0
+        for i, part in self._parts.items():
+            end = start + part.units
+            spread[i] = part.spread(scales[start:end])
+            start = end
+        return scale_each(self._gradients, spread, finite)
+
+    def effect(
+        self, thresholds: Tensor, scales: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Returns norm, threshold and scale of the whole, as one group."""
+        del thresholds
+        after = ops.sqrt(ops.sum(self._squares * ops.square(scales)))
+        lost = ops.sum(self._squares * (1.0 - scales))
+        effect = effect_of(ops.sqrt(self._sum), after, lost > 0)
+        norm, threshold, scale = (ops.reshape(value, (1,)) for value in effect)
+        return norm, threshold, scale
+
+    def whole_after(self, scales: Tensor) -> Tensor:
+        """Returns the norm of the whole gradient after scaling, if it is finite."""
+        after = ops.sum(self._squares * ops.square(scales))
+        return ops.sqrt(after + self._others)
+
+
+class _Part(NamedTuple):
+    """The units of one variable's gradient."""
+
+    tensor: Tensor
+    """The gradient, dense; of a sparse one a row for each distinct index."""
+
+    axes: tuple[int, ...]
+    """Those to sum over for the norm of one unit."""
+
+    rows: SparseRows | None
+    slots: Tensor | None
+    """For each row of a sparse gradient, its row in `tensor`."""
+
+    @classmethod
+    def of(cls, gradient: Any, axes: tuple[int, ...]) -> "_Part":
+        rows = backend.as_rows(gradient)
+        if rows is None:
+            return cls(gradient, axes, None, None)
+        if 0 in axes:  # a unit reaches over all rows
+            return cls(backend.to_dense(gradient), axes, None, None)
+        sums, slots = sum_duplicates(rows)
+        return cls(sums, axes, rows, slots)
+
+    @property
+    def _shape(self) -> list[int]:
+        """The tensor's shape, the axes that are summed over as 1."""
+        sizes = enumerate(self.tensor.shape)
+        return [1 if i in self.axes else -1 if n is None else n for i, n in sizes]
+
+    @property
+    def units(self) -> Any:
+        """How many there are: an int, or a tensor where TensorFlow learns it late."""
+        size = math.prod(self._shape)
+        return size if size >= 0 else -size * ops.shape(self.tensor)[0]
+
+    def weights(self, weight: Any) -> Tensor:
+        """Returns the weights of the same units."""
+        if self.rows is None:
+            return constant(weight)
+        count = ops.shape(self.rows.indices)[0]
+        row_of_slot = ops.segment_max(self.rows.indices, self.slots, num_segments=count)
+        # Slots left over hold the type's minimum; their gradient is 0.
+        return ops.take(constant(weight), ops.maximum(row_of_slot, 0), axis=0)
+
+    def spread(self, scales: Tensor) -> Tensor:
+        """Lays one scale for each unit out along the gradient's values."""
+        laid_out = ops.reshape(scales, self._shape)
+        if self.slots is None:
+            return laid_out
+        return ops.take(laid_out, self.slots, axis=0)

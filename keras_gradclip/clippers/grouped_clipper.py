@@ -1,0 +1,72 @@
+"""What clippers of groups of variables share: which ones, and broken steps."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY
+from typing import Annotated, Any, Literal
+
+from keras import ops
+
+from keras_gradclip._math.groups import Groups, Scope, group_variables
+from keras_gradclip._math.selection import Selector
+from keras_gradclip.clippers.arguments import Selection
+from keras_gradclip.clippers.clipper import Clipper
+from keras_gradclip.clippers.measured import Tensor
+
+OnNonfinite = Literal["zero", "skip", "propagate"]
+
+
+class GroupedClipper(Clipper):
+    """A clipper that divides the variables into groups by their layers.
+
+    It brings the arguments that all rules but `Chain` have.
+
+    Args:
+        scope: Which gradients share one norm: `"global"`, `"layer"`,
+            `"variable"`, or, for rules without history, `"unit"`. Defaults
+            to `"global"`.
+        include: Which variables take part: a regular expression that is
+            searched for in `variable.path`, a list of them, or a function
+            from a variable to a bool. Defaults to `None`, all.
+        exclude: Which of those do not, in the same form. Defaults to
+            `None`. What does not take part is neither measured nor scaled.
+        on_nonfinite: What becomes of an update whose gradient, in any
+            variable, holds a NaN or an inf. `"zero"` replaces the whole
+            gradient by zeros: one bad batch cannot destroy the weights, at
+            no cost; momentum and weight decay still act, and the step
+            counts. `"skip"` takes the update back as if the batch had not
+            been there, weights, slots, averages and `iterations` included,
+            at the cost of a copy of each of them per step; for optimizers
+            in which a step of zeros does harm, or where steps must be
+            counted exactly. `"propagate"` hands it on unchanged, for those
+            who want to see it fail. Defaults to `"zero"`. The history is
+            left alone in each case.
+    """
+
+    _: KW_ONLY
+    scope: Scope = "global"
+    include: Annotated[Selector | None, Selection()] = None
+    exclude: Annotated[Selector | None, Selection()] = None
+    on_nonfinite: OnNonfinite = "zero"
+
+    @property
+    def skips_nonfinite(self) -> bool:
+        return self.on_nonfinite == "skip"
+
+    def group(
+        self,
+        variables: Sequence[Any],
+        unit_axes: Mapping[str, Sequence[int]] | None = None,
+    ) -> Groups:
+        return group_variables(
+            variables,
+            self.scope,
+            self.include,
+            self.exclude,
+            getattr(self, "unit_axes", None),  # an argument of some rules
+            known_axes=unit_axes,
+        )
+
+    def untouched(self, finite: Tensor) -> Tensor:
+        """Returns the scale of what no threshold applies to, a scalar."""
+        kept = ops.cast(finite, "float32")
+        return ops.ones_like(kept) if self.on_nonfinite == "propagate" else kept

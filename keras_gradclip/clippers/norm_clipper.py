@@ -1,0 +1,115 @@
+"""The base class of rules on norms: measure, decide, scale, remember."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from keras import ops
+
+from keras_gradclip._backend import backend
+from keras_gradclip._math.group_norms import GroupNorms
+from keras_gradclip._math.groups import Groups
+from keras_gradclip._math.unit_norms import UnitNorms
+from keras_gradclip.clippers.grouped_clipper import GroupedClipper
+from keras_gradclip.clippers.measured import Decision, Measured, Record, State, Tensor
+
+
+class NormClipper(GroupedClipper):
+    """Scales down the groups whose norm is above a threshold.
+
+    For rules without a memory, which decide by the weights, the step or their
+    arguments alone; `HistoryClipper` is for those that learn. A rule is its
+    `decide`.
+
+    Args:
+        scope: See `GroupedClipper`, and so for the others.
+        include: Which variables take part.
+        exclude: Which of those do not.
+        on_nonfinite: `"zero"`, `"skip"` or `"propagate"`.
+    """
+
+    # What a rule writes.
+
+    def decide(self, measured: Measured, state: State) -> Decision:
+        """Returns the threshold of each group and the state afterwards.
+
+        Called once per update, also when the step is not finite. Where a
+        group's norm is not one to learn from (`measured.observed`), its state
+        stays as it was, whatever is returned.
+
+        Args:
+            measured: The norms, shape `(groups,)`, and what goes with them.
+            state: The arrays that `initial_state` described; the first axis
+                of each is that of the groups.
+
+        Returns:
+            `(thresholds, state)`. A norm above its threshold is scaled down
+            to it; a threshold of inf clips nothing. One number stands for
+            all groups.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must implement `decide`.")
+
+    def scales(self, norms: Tensor, thresholds: Tensor, finite: Tensor) -> Tensor:
+        """Returns `min(1, threshold / norm)`, or what `on_nonfinite` says.
+
+        A rule that scales otherwise overrides it.
+
+        Args:
+            norms: Shape `(groups,)`.
+            thresholds: Shape `(groups,)`.
+            finite: Whether the step is, a bool scalar.
+        """
+        # A division comes last: XLA computes one once, but copies cheaper
+        # operations, and all that leads up to them, into the update of every
+        # single variable.
+        is_clipped = ops.logical_and(finite, norms > thresholds)
+        numerators = backend.where(is_clipped, thresholds, self.untouched(finite))
+        return numerators / backend.where(is_clipped, norms, 1.0)
+
+    # What is common to all rules.
+
+    def clip(
+        self,
+        gradients: Sequence[Any],
+        state: State,
+        weights: Sequence[Any],
+        step: Any,
+        groups: Groups,
+    ) -> tuple[list[Any], State, Record]:
+        rule = self.at(step)
+        kind = UnitNorms if groups.unit_axes else GroupNorms
+        measure = kind(gradients, weights, groups)
+        norms, whole = measure.norms, measure.whole
+        # The root in it is for XLA; see `scales`.
+        finite = ops.isfinite(whole)
+        observed = ops.logical_and(finite, norms > 0)
+
+        measured = Measured(norms, observed, step, measure.weight_norms)
+        old = {name: ops.convert_to_tensor(v) for name, v in state.items()}
+        thresholds, new = rule.decide(measured, old)
+        thresholds = ops.convert_to_tensor(thresholds, "float32")
+        if len(thresholds.shape) == 0:
+            thresholds = thresholds * ops.ones_like(norms)
+        scales = rule.scales(norms, thresholds, finite)
+        untouched = self.untouched(finite)
+
+        clipped = measure.scaled(scales, untouched, finite)
+        dropped = whole if self.on_nonfinite == "propagate" else untouched
+        after = backend.where(finite, measure.whole_after(scales), dropped)
+        effect = measure.effect(thresholds, scales)
+        record = Record(*effect, whole=whole, whole_after=after, finite=finite)
+        return clipped, _kept(observed, new, old), record
+
+
+def _kept(observed: Tensor, new: State, old: State) -> State:
+    """Returns the new state where a group was observed, the old elsewhere."""
+    if set(new) != set(old):
+        raise ValueError(
+            "`decide` must return the state that `initial_state` described. "
+            f"Received: {sorted(new)}, not {sorted(old)}"
+        )
+    return {
+        name: before
+        if new[name] is before
+        else backend.keep(observed, new[name], before)
+        for name, before in old.items()
+    }

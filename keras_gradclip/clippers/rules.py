@@ -1,0 +1,21 @@
+"""Every rule: what is exported here is a rule of the package."""
+
+from keras_gradclip.clippers.adagc import AdaGC
+from keras_gradclip.clippers.agc import AGC
+from keras_gradclip.clippers.autoclip import AutoClip
+from keras_gradclip.clippers.chain import Chain
+from keras_gradclip.clippers.clip_by_norm import ClipByNorm
+from keras_gradclip.clippers.clip_by_value import ClipByValue
+from keras_gradclip.clippers.quantile_clip import QuantileClip
+from keras_gradclip.clippers.zclip import ZClip
+
+__all__ = [
+    "AGC",
+    "AdaGC",
+    "AutoClip",
+    "Chain",
+    "ClipByNorm",
+    "ClipByValue",
+    "QuantileClip",
+    "ZClip",
+]
