@@ -5,13 +5,13 @@ import math
 import keras
 import numpy as np
 import pytest
-from clippers.helpers import array
+from helpers.stepping import array
+from helpers.training import BACKEND
 from keras import ops
-from training import BACKEND
 
 from benchmarks import long_run
 from keras_gradclip import ClipByNorm, optimizers
-from keras_gradclip.quantiles import WholeHistory, WindowHistory
+from keras_gradclip._math.quantiles import WholeHistory, WindowHistory
 
 INT32_MAX = 2**31 - 1
 
@@ -105,7 +105,7 @@ def test_the_log_finds_its_rows_at_any_step(start):
     clipper = ClipByNorm(1.0, scope="variable")
     optimizer = optimizers.SGD(0.0, clipper=clipper)
     optimizer.build(variables)
-    assert 2**16 % optimizer.clip_state.log_length
+    assert 2**16 % optimizer.clip_state.log.length
     optimizer.iterations.assign(start)
     for step in range(6):
         optimizer.apply([ops.full((), step + 1.0)] * 30, variables)

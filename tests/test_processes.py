@@ -6,9 +6,9 @@ import signal
 
 import numpy as np
 import pytest
+from helpers.training import BACKEND, fit, mlp
 from processes import cluster
 from processes.work import OPTIMIZERS, load, outcome
-from training import BACKEND, fit, mlp
 
 from keras_gradclip import ClippedModel
 

@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 import pytest
-from conformance.replicas import mirrored, mirrored_fit
-from training import BACKEND, fit, mlp, state
+from helpers.replicas import mirrored, mirrored_fit
+from helpers.training import BACKEND, fit, mlp, state
 
 from keras_gradclip import AutoClip, ClipByNorm, optimizers
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -24,10 +24,13 @@ from keras_gradclip.optimizers.clip_state import ClipState
 from keras_gradclip.optimizers.undo import Undo
 
 # What a mixin inherits is decided by the class that it is mixed into.
-_AnyOptimizer: Any = object
+if TYPE_CHECKING:
+    _AnyOptimizer = keras.optimizers.Optimizer
+else:
+    _AnyOptimizer = object
 
 
-class ClippingMixin(_AnyOptimizer):
+class ClippingMixin(_AnyOptimizer):  # type: ignore[misc, valid-type]
     """Gives a Keras optimizer class the argument `clipper`.
 
     Use it to make a clipped version of your own optimizer class; for those

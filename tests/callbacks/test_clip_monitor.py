@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from training import BACKEND, RUN_MODES, data, fit, mlp
+from helpers.training import BACKEND, RUN_MODES, data, fit, mlp
 
 from keras_gradclip import (
     AGC,

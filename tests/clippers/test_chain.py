@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from clippers.helpers import (
+from helpers.stepping import (
     MODES,
     Step,
     random_gradients,

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from clippers.helpers import (
+from helpers.stepping import (
     COMPILED,
     HAS_SPARSE,
     MODES,

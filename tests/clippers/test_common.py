@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from clippers.cases import clip_all, compiled_step, every_case, most_cases, of, step_of
-from clippers.helpers import (
+from helpers.cases import clip_all, compiled_step, every_case, most_cases, of, step_of
+from helpers.stepping import (
     COMPILED,
     MODES,
     PROPERTY,

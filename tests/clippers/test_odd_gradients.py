@@ -5,8 +5,8 @@ import functools
 import keras
 import numpy as np
 import pytest
-from clippers.cases import clip_all, compiled_step, most_cases, of, step_of
-from clippers.helpers import (
+from helpers.cases import clip_all, compiled_step, most_cases, of, step_of
+from helpers.stepping import (
     HAS_SPARSE,
     SHAPES,
     Step,

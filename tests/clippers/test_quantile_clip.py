@@ -5,7 +5,7 @@ import math
 import keras
 import numpy as np
 import pytest
-from clippers.helpers import MODES, Step, array, run, tensors, variable
+from helpers.stepping import MODES, Step, array, run, tensors, variable
 
 from keras_gradclip import QuantileClip
 

@@ -7,7 +7,7 @@ import re
 import keras
 import numpy as np
 import pytest
-from clippers.helpers import (
+from helpers.stepping import (
     Step,
     random_gradients,
     same_states,

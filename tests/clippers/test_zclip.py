@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from clippers.helpers import MODES, run
+from helpers.stepping import MODES, run
 
 from keras_gradclip import ZClip
 

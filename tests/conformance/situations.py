@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
-from conformance.reference import BATCH_SIZE, EPOCHS, RATE, batches
-from conformance.replicas import by_fit, distributed, mirrored_fit, mirrored_loop
-from training import BACKEND, data, fit, mlp
+from helpers.reference import BATCH_SIZE, EPOCHS, RATE, batches
+from helpers.replicas import by_fit, distributed, mirrored_fit, mirrored_loop
+from helpers.training import BACKEND, data, fit, mlp
 
-from keras_gradclip import ClippedModel, clipped
+from keras_gradclip import ClippedModel, add_clipper
 
 Make = Callable[..., Any]
 
@@ -54,7 +54,7 @@ def accumulation(make):
 
 
 def swapped_class(make):
-    return by_fit(lambda: clipped(keras.optimizers.SGD(RATE), make().clipper))
+    return by_fit(lambda: add_clipper(keras.optimizers.SGD(RATE), make().clipper))
 
 
 def clipped_model(make):
@@ -166,7 +166,7 @@ SITUATIONS = {
     "steps_per_execution": Situation(steps_per_execution),
     "own loop": Situation(own_loop),
     "accumulation": Situation(accumulation),
-    "clipped(...)": Situation(swapped_class),
+    "add_clipper": Situation(swapped_class),
     "ClippedModel": Situation(clipped_model),
     "saved and resumed": Situation(saved_and_resumed),
     "LossScaleOptimizer": Situation(loss_scale),

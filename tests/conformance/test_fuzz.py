@@ -4,9 +4,9 @@ import copy
 
 import numpy as np
 import pytest
-from clippers.helpers import SIZES, split
-from conformance.machine import REPLICAS, machine, scope_of
 from conformance.numpy_clippers import NumpyClipper
+from helpers.machine import REPLICAS, machine, scope_of
+from helpers.stepping import SIZES, split
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (

@@ -4,7 +4,8 @@ import functools
 
 import numpy as np
 import pytest
-from clippers.helpers import (
+from conformance.numpy_clippers import NumpyClipper
+from helpers.stepping import (
     COMPILED,
     SHAPES,
     Step,
@@ -14,7 +15,6 @@ from clippers.helpers import (
     trace,
     variables,
 )
-from conformance.numpy_clippers import NumpyClipper
 from rules import RULES
 
 LAYERS = [0, 0, 1, 1]

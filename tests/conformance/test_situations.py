@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from conformance.reference import RATE, numpy_outcome
 from conformance.situations import SITUATIONS
+from helpers.reference import RATE, numpy_outcome
 from rules import CASES, RULES
 
 from keras_gradclip import optimizers

@@ -4,8 +4,8 @@
 import keras
 import numpy as np
 import pytest
-from conformance.replicas import mirrored
 from dqn_runs import assert_same, run_until
+from helpers.replicas import mirrored
 
 if keras.backend.backend() != "tensorflow":
     pytest.skip("the DQN example runs on TensorFlow", allow_module_level=True)

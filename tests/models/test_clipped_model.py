@@ -5,7 +5,7 @@ import warnings
 import keras
 import numpy as np
 import pytest
-from training import RUN_MODES, assert_same, data, fit, mlp, weights
+from helpers.training import RUN_MODES, assert_same, data, fit, mlp, weights
 
 from keras_gradclip import AGC, AutoClip, ClippedModel, optimizers
 

@@ -50,7 +50,7 @@ def get(identifier):
     """Stands in for `optimizers.get`."""
     optimizer = plain.get(identifier)
     if type(optimizer) in TWINS and not has_own_clipping(optimizer):
-        keras_gradclip.clipped(optimizer, keras_gradclip.ClipByNorm(UNREACHED))
+        keras_gradclip.add_clipper(optimizer, keras_gradclip.ClipByNorm(UNREACHED))
     return optimizer
 
 

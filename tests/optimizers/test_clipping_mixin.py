@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from training import (
+from helpers.training import (
     BACKEND,
     RUN_MODES,
     assert_close,
@@ -208,7 +208,7 @@ def test_history_returns_the_last_steps_after_the_log_wraps():
     variable = keras.Variable(np.zeros(1, "float32"))
     optimizer = optimizers.SGD(0.0, clipper=ClipByNorm(1.5))
     optimizer.build([variable])
-    length = optimizer.clip_state.log_length
+    length = optimizer.clip_state.log.length
     for step in range(length + 5):
         optimizer.apply([keras.ops.full((1,), float(step))], [variable])
     history = optimizer.clip_history()

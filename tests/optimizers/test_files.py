@@ -8,7 +8,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from training import assert_same, fit, mlp, state, weights
+from helpers.training import assert_same, fit, mlp, state, weights
 
 from keras_gradclip import AutoClip, optimizers
 

@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 import pytest
-from conformance.replicas import mirrored
-from training import BACKEND, assert_close, data, fit, mlp, weights
+from helpers.replicas import mirrored
+from helpers.training import BACKEND, assert_close, data, fit, mlp, weights
 
 from keras_gradclip import AGC, AutoClip, ClipByNorm, optimizers
 

@@ -5,7 +5,15 @@ import pickle
 
 import keras
 import pytest
-from training import BACKEND, assert_close, assert_same, fit, mlp, state, weights
+from helpers.training import (
+    BACKEND,
+    assert_close,
+    assert_same,
+    fit,
+    mlp,
+    state,
+    weights,
+)
 
 from keras_gradclip import AutoClip, ClipByNorm, optimizers
 from keras_gradclip.optimizers.keras_optimizers import TWINS

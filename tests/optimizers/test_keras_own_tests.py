@@ -9,7 +9,7 @@ from pathlib import Path
 
 import keras
 import pytest
-from training import BACKEND
+from helpers.training import BACKEND
 
 RUNNER = Path(__file__).with_name("keras_own_tests.py")
 FOLDER = Path(keras.__file__).parent / "src" / "optimizers"

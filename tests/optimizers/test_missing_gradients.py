@@ -5,7 +5,7 @@ import warnings
 import keras
 import numpy as np
 import pytest
-from training import fit, mlp
+from helpers.training import fit, mlp
 
 from keras_gradclip import AutoClip, ClipByNorm, optimizers
 

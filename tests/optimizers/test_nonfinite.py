@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 import pytest
-from conformance.replicas import mirrored
-from training import BACKEND, RUN_MODES, assert_same, data, fit, mlp, weights
+from helpers.replicas import mirrored
+from helpers.training import BACKEND, RUN_MODES, assert_same, data, fit, mlp, weights
 
 from keras_gradclip import AutoClip, Chain, ClipByNorm, optimizers
 

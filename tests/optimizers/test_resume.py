@@ -8,9 +8,9 @@ import sys
 import keras
 import numpy as np
 import pytest
-from training import assert_close, assert_same, data, fit, mlp, state, weights
+from helpers.training import assert_close, assert_same, data, fit, mlp, state, weights
 
-from keras_gradclip import AutoClip, clipped, optimizers
+from keras_gradclip import AutoClip, optimizers
 
 
 def adam(**arguments):
@@ -35,7 +35,7 @@ KINDS = {
     "ema": lambda: adam(use_ema=True, ema_momentum=0.5, ema_overwrite_frequency=3),
     "accumulation": lambda: adam(gradient_accumulation_steps=3),
     "loss_scale": loss_scaled,
-    "clipped": lambda: clipped(keras.optimizers.RMSprop(0.01), AutoClip(30)),
+    "clipped": lambda: add_clipper(keras.optimizers.RMSprop(0.01), AutoClip(30)),
 }
 if hasattr(keras.optimizers, "MultiOptimizer"):
     KINDS["multi"] = multi
@@ -147,7 +147,7 @@ def test_resuming_in_a_new_process(tmp_path):
     train_more(model)
     script = (
         "import sys, numpy as np, keras, keras_gradclip\n"
-        "from training import data\n"
+        "from helpers.training import data\n"
         "model = keras.models.load_model(sys.argv[1])\n"
         "x, y = data()\n"
         "model.fit(x, y, batch_size=8, shuffle=False, verbose=0)\n"
@@ -164,7 +164,7 @@ def test_a_backup_resumes_after_the_process_was_killed(tmp_path):
     script = (
         "import os, signal, sys, keras\n"
         "from keras_gradclip import AutoClip, optimizers\n"
-        "from training import fit, mlp\n"
+        "from helpers.training import fit, mlp\n"
         "class Kill(keras.callbacks.Callback):\n"
         "    def on_epoch_begin(self, epoch, logs=None):\n"
         "        self.epoch = epoch\n"

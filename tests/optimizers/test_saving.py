@@ -5,7 +5,7 @@ import pickle
 
 import keras
 import pytest
-from training import BACKEND, assert_same, data, fit, mlp, state, weights
+from helpers.training import BACKEND, assert_same, data, fit, mlp, state, weights
 
 from keras_gradclip import AdaGC, AutoClip, QuantileClip, ZClip, optimizers
 

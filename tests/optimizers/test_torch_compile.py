@@ -1,7 +1,7 @@
 """`jit_compile=True` on torch. In a file of its own, for it takes a minute."""
 
 import pytest
-from training import BACKEND, assert_close, fit, mlp, weights
+from helpers.training import BACKEND, assert_close, fit, mlp, weights
 
 from keras_gradclip import AutoClip, optimizers
 

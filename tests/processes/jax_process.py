@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 import keras
-from training import mlp
+from helpers.training import mlp
 from work import BATCH, OPTIMIZERS, die, outcome, save, share
 
 from keras_gradclip import ClipMonitor

@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
-from training import mlp
+from helpers.training import mlp
 from work import BATCH, OPTIMIZERS, die, outcome, save, share
 
 from keras_gradclip import ClippedModel

@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 
 import numpy as np
-from training import data, state, weights
+from helpers.training import data, state, weights
 
 from keras_gradclip import AutoClip, ClipByNorm, optimizers
 

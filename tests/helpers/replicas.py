@@ -5,8 +5,8 @@ from typing import Any
 
 import keras
 import numpy as np
-from conformance.reference import BATCH_SIZE, batches
-from training import fit, mlp
+from helpers.reference import BATCH_SIZE, batches
+from helpers.training import fit, mlp
 
 
 def by_fit(make: Any, **arguments: Any):

@@ -10,10 +10,10 @@ from typing import Any
 
 import keras
 import numpy as np
-from clippers.helpers import SHAPES, variable
-from conformance.replicas import mirrored
+from helpers.replicas import mirrored
+from helpers.stepping import SHAPES, variable
+from helpers.training import BACKEND
 from rules import RULES
-from training import BACKEND
 
 from keras_gradclip import optimizers
 

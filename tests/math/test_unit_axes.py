@@ -5,10 +5,14 @@ import json
 import keras
 import numpy as np
 import pytest
-from held import Held
+from helpers.held import Held
 from keras import layers as L
 
-from keras_gradclip.unit_axes import default_unit_axes, resolve_unit_axes, unit_axes_of
+from keras_gradclip._math.unit_axes import (
+    default_unit_axes,
+    resolve_unit_axes,
+    unit_axes_of,
+)
 
 
 @pytest.fixture(autouse=True)

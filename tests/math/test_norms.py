@@ -3,10 +3,10 @@
 import keras
 import numpy as np
 import pytest
-from clippers.helpers import BACKEND, HAS_SPARSE, array, sparse, tensors, variable
+from helpers.stepping import BACKEND, HAS_SPARSE, array, sparse, tensors, variable
 
 from keras_gradclip._keras import in_xla
-from keras_gradclip.norms import sums_of_squares, unit_norms
+from keras_gradclip._math.norms import sums_of_squares, unit_norms
 
 
 def test_sums_of_squares_of_any_shape():

@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 import pytest
-from clippers.helpers import array, arrays, tensors, variable, variables
+from helpers.stepping import array, arrays, tensors, variable, variables
 
-from keras_gradclip.groups import group_variables, path_of
+from keras_gradclip._math.groups import group_variables, path_of
 
 
 @pytest.mark.parametrize(

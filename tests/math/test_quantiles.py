@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from clippers.helpers import PROPERTY, array
+from helpers.stepping import PROPERTY, array
 from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
 
-from keras_gradclip.quantiles import COUNT_DTYPE, WholeHistory, WindowHistory
+from keras_gradclip._math.quantiles import COUNT_DTYPE, WholeHistory, WindowHistory
 
 QUANTILES = [0.0, 0.1, 1 / 3, 0.5, 0.9, 1.0]
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 from conformance.numpy_clippers import NumpyClipper
-from training import data, mlp
+from helpers.training import data, mlp
 
 LAYERS = [0, 0, 1, 1]
 RATE, BATCH_SIZE, EPOCHS = 1e-3, 8, 2

@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 import pytest
-from clippers.helpers import BACKEND, HAS_SPARSE, array, arrays, dense, sparse, tensors
+from helpers.stepping import BACKEND, HAS_SPARSE, array, arrays, dense, sparse, tensors
 
-from keras_gradclip.scaling import scale_gradients
+from keras_gradclip._math.scaling import scale_gradients
 
 
 def scale(values, scales, dtype="float32"):

@@ -164,9 +164,9 @@ class Step:
     def _clip(self, gradients: Any, state: Any, step: Any) -> Any:
         self.traces += 1
         clipped, state, record = self.clipper.clip(
-            gradients, self.weights, state, step, self.groups
+            gradients, state, self.weights, step, self.groups
         )
-        return clipped, state, record.logged
+        return clipped, state, (record.norms, record.thresholds, record.scales)
 
     def initial_state(self) -> dict[str, Any]:
         state = self.clipper.initial_state(self.groups)

@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 import pytest
-from clippers.helpers import (
+from helpers.stepping import (
     COMPILED,
     Step,
     tensors,

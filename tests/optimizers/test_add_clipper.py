@@ -6,9 +6,17 @@ import pickle
 import keras
 import numpy as np
 import pytest
-from training import assert_same, assert_untouched, data, fit, mlp, state, weights
+from helpers.training import (
+    assert_same,
+    assert_untouched,
+    data,
+    fit,
+    mlp,
+    state,
+    weights,
+)
 
-from keras_gradclip import AutoClip, ClippingMixin, clipped, optimizers
+from keras_gradclip import AutoClip, ClippingMixin, optimizers
 from keras_gradclip.optimizers import find_clipped
 
 
@@ -34,7 +42,7 @@ class ClippedHalfSGD(ClippingMixin, HalfSGD):
 
 def test_a_keras_optimizer_becomes_its_twin():
     optimizer = keras.optimizers.AdamW(0.025, weight_decay=0.1, name="mine")
-    assert clipped(optimizer, AutoClip(20)) is optimizer
+    assert add_clipper(optimizer, AutoClip(20)) is optimizer
     assert type(optimizer) is optimizers.AdamW
     assert optimizer.clipper.percentile == 20
     assert float(optimizer.learning_rate) == pytest.approx(0.025)
@@ -46,13 +54,13 @@ def test_it_keeps_what_was_set_on_the_instance():
     expected = keras.optimizers.AdamW(0.1, weight_decay=0.5)
     expected.exclude_from_weight_decay(var_names=["kernel"])
     ours, plain = mlp(), mlp()
-    fit(ours, clipped(optimizer, AutoClip(100)))
+    fit(ours, add_clipper(optimizer, AutoClip(100)))
     fit(plain, expected)
     assert_untouched(weights(plain), weights(ours))
 
 
 def test_a_name_is_enough():
-    optimizer = clipped("adam")
+    optimizer = add_clipper("adam")
     assert type(optimizer) is optimizers.Adam
     assert isinstance(optimizer.clipper, AutoClip)
 
@@ -60,7 +68,7 @@ def test_a_name_is_enough():
 @pytest.mark.parametrize(
     "make",
     [
-        lambda clipper: clipped(HalfSGD(0.01, half=0.25), clipper),
+        lambda clipper: add_clipper(HalfSGD(0.01, half=0.25), clipper),
         lambda clipper: ClippedHalfSGD(0.01, half=0.25, clipper=clipper),
     ],
     ids=["clipped", "mixin"],
@@ -90,8 +98,8 @@ def test_a_users_class_is_clipped_saved_and_resumed(make, tmp_path):
 
 
 def test_two_users_classes_do_not_mix():
-    first = clipped(HalfSGD(0.5))
-    second = clipped(keras.optimizers.Adam(0.5))
+    first = add_clipper(HalfSGD(0.5))
+    second = add_clipper(keras.optimizers.Adam(0.5))
     config = keras.optimizers.serialize(first)
     assert isinstance(keras.optimizers.deserialize(config), HalfSGD)
     assert not isinstance(second, HalfSGD)
@@ -99,7 +107,7 @@ def test_two_users_classes_do_not_mix():
 
 def test_it_goes_inside_a_loss_scale_optimizer():
     outer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1))
-    assert clipped(outer, "autoclip") is outer
+    assert add_clipper(outer, "autoclip") is outer
     assert type(outer.inner_optimizer) is optimizers.SGD
     assert find_clipped(outer) is outer.inner_optimizer
 
@@ -109,7 +117,7 @@ def test_norms_under_mixed_float16_are_unscaled():
     try:
         model = mlp()
         x, y = data()
-        model.compile(clipped(keras.optimizers.SGD(1e-3), AutoClip(50)), loss="mse")
+        model.compile(add_clipper(keras.optimizers.SGD(1e-3), AutoClip(50)), loss="mse")
         assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
         y = np.clip(y, -1, 1)
         model.fit(x, y, batch_size=8, epochs=1, shuffle=False, verbose=0)
@@ -133,20 +141,20 @@ def test_a_multi_optimizer_takes_clippers_in_its_members():
     fit(model, keras.optimizers.MultiOptimizer(members))
     assert all(len(o.clip_history()["step"]) == 16 for o in model.optimizer.optimizers)
     with pytest.raises(ValueError, match="members of a MultiOptimizer"):
-        clipped(keras.optimizers.MultiOptimizer(members))
+        add_clipper(keras.optimizers.MultiOptimizer(members))
 
 
 def test_errors_name_the_rule_and_leave_the_optimizer_alone():
     with pytest.raises(ValueError, match="`optimizer` must be a Keras optimizer"):
-        clipped(3)
-    optimizer = clipped(keras.optimizers.Adam())
+        add_clipper(3)
+    optimizer = add_clipper(keras.optimizers.Adam())
     with pytest.raises(ValueError, match="must not have a clipper yet"):
-        clipped(optimizer)
+        add_clipper(optimizer)
     built = keras.optimizers.Adam()
     built.build([keras.Variable(np.ones(2))])
     with pytest.raises(ValueError, match="must not be built"):
-        clipped(built)
+        add_clipper(built)
     with_norm = keras.optimizers.Adam(clipnorm=1.0)
     with pytest.raises(ValueError, match="clipnorm"):
-        clipped(with_norm)
+        add_clipper(with_norm)
     assert type(with_norm) is type(keras.optimizers.Adam())

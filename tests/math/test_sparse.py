@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 import pytest
-from clippers.helpers import BACKEND, HAS_SPARSE, MODES, array, dense, sparse, tensors
+from helpers.stepping import BACKEND, HAS_SPARSE, MODES, array, dense, sparse, tensors
 
-from keras_gradclip.sparse import as_rows, keep_first, sum_duplicates, to_dense
+from keras_gradclip._math.sparse import as_rows, keep_first, sum_duplicates, to_dense
 
 needs_sparse = pytest.mark.skipif(
     not HAS_SPARSE, reason="torch has no sparse gradients in Keras"
