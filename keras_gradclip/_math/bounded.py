@@ -72,9 +72,8 @@ class Bounded:
             self._groups.sums(sums)
             for sums in (self._before, self._after, self._exceeds)
         )
-        norms, _, scales = effect_of(ops.sqrt(before), ops.sqrt(after), exceeds > 0)
-        scales = backend.where(finite, scales, untouched)
-        return norms, norms * scales, scales
+        before, after = ops.sqrt(before), ops.sqrt(after)
+        return effect_of(before, after, exceeds > 0, finite, untouched)
 
 
 class _Elements:

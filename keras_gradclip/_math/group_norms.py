@@ -47,9 +47,10 @@ class GroupNorms:
         return scale_by_group(self._gradients, scales, self._groups.rows)
 
     def effect(
-        self, thresholds: Tensor, scales: Tensor
+        self, thresholds: Tensor, scales: Tensor, finite: Tensor, untouched: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Returns norm, threshold and scale of each group."""
+        del finite, untouched
         return self.norms, thresholds, scales
 
     def whole_after(self, scales: Tensor) -> Tensor:

@@ -74,15 +74,15 @@ class UnitNorms:
         return scale_each(self._gradients, spread, finite)
 
     def effect(
-        self, thresholds: Tensor, scales: Tensor
+        self, thresholds: Tensor, scales: Tensor, finite: Tensor, untouched: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Returns norm, threshold and scale of the whole, as one group."""
         del thresholds
-        after = ops.sqrt(ops.sum(self._squares * ops.square(scales)))
+        after = ops.sum(self._squares * ops.square(scales))
         lost = ops.sum(self._squares * (1.0 - scales))
-        effect = effect_of(ops.sqrt(self._sum), after, lost > 0)
-        norm, threshold, scale = (ops.reshape(value, (1,)) for value in effect)
-        return norm, threshold, scale
+        before, after, lost = (ops.reshape(v, (1,)) for v in (self._sum, after, lost))
+        before, after = ops.sqrt(before), ops.sqrt(after)
+        return effect_of(before, after, lost > 0, finite, untouched)
 
     def whole_after(self, scales: Tensor) -> Tensor:
         """Returns the norm of the whole gradient after scaling, if it is finite."""

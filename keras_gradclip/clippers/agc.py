@@ -34,12 +34,12 @@ class AGC(base.NormClipper):
             that zero-initialized ones can leave zero. Defaults to 1e-3.
         scope: `"unit"`, `"variable"`, `"layer"` or `"global"`. Defaults to
             `"unit"`.
-        unit_axes: A dict from a variable's path, or a regular expression
-            on it, to the axes that are summed over in the norm of one unit;
-            `unit_axes_of(model)` makes one. Defaults to `None`.
         include: Which variables take part; see `GroupedClipper`.
         exclude: Which of those do not.
         on_nonfinite: `"zero"`, `"skip"` or `"propagate"`.
+        unit_axes: A dict from a variable's path, or a regular expression
+            on it, to the axes that are summed over in the norm of one unit;
+            `unit_axes_of(model)` makes one. Defaults to `None`.
 
     Raises:
         ValueError: If an argument is out of its range.

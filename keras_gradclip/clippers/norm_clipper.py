@@ -95,7 +95,7 @@ class NormClipper(GroupedClipper):
         clipped = measure.scaled(scales, untouched, finite)
         dropped = whole if self.on_nonfinite == "propagate" else untouched
         after = backend.where(finite, measure.whole_after(scales), dropped)
-        effect = measure.effect(thresholds, scales)
+        effect = measure.effect(thresholds, scales, finite, untouched)
         record = Record(*effect, whole=whole, whole_after=after, finite=finite)
         return clipped, _kept(observed, new, old), record
 

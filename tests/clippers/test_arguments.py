@@ -12,22 +12,13 @@ from helpers.stepping import (
     trace,
     variables,
 )
+from rules import RULES
 
-from keras_gradclip import (
-    AGC,
-    AdaGC,
-    AutoClip,
-    Chain,
-    ClipByNorm,
-    ClipByValue,
-    Clipper,
-    QuantileClip,
-    ZClip,
-)
+from keras_gradclip import AGC, ClipByNorm
+from keras_gradclip.clippers import GroupedClipper, NormClipper
 
-RULES = [ClipByNorm, ClipByValue, AutoClip, AGC, ZClip, AdaGC, QuantileClip]
-REQUIRED = {ClipByNorm: {"max_norm": 1.0}, ClipByValue: {"value": 1.0}}
 Piecewise = keras.optimizers.schedules.PiecewiseConstantDecay
+GROUPED = [n for n, r in RULES.items() if isinstance(r.make("tight"), GroupedClipper)]
 
 
 def is_kernel(variable):
@@ -36,51 +27,31 @@ def is_kernel(variable):
 
 # Errors.
 
-NOT_NUMBERS = [np.nan, np.inf, -np.inf, "1", None, True, [1.0]]
-POSITIVE, NOT_NEGATIVE = [0.0, -1.0, *NOT_NUMBERS], [-0.1, *NOT_NUMBERS]
-BAD = [
-    (ClipByNorm, "max_norm", POSITIVE),
-    (ClipByValue, "value", POSITIVE),
-    (AutoClip, "percentile", [100.1, *NOT_NEGATIVE]),
-    (AutoClip, "window", [0, -1, 1.5, 2.0, "3", True]),
-    (AGC, "clip_factor", POSITIVE),
-    (AGC, "epsilon", POSITIVE),
-    (AGC, "unit_axes", [5, "kernel", ["kernel"], {"(": [0]}, {3: [0]}]),
-    (ZClip, "z_threshold", POSITIVE),
-    (ZClip, "decay", [1.0, *NOT_NEGATIVE]),
-    (ZClip, "warmup_steps", [0, -1, 2.0, "3", None, True]),
-    (ZClip, "max_norm", [value for value in POSITIVE if value is not None]),
-    (AdaGC, "relative_threshold", [0.99, *POSITIVE]),
-    (AdaGC, "absolute_threshold", POSITIVE),
-    (AdaGC, "decay", [1.0, *NOT_NEGATIVE]),
-    (AdaGC, "warmup_steps", [0, -1, 2.0, "3", None, True]),
-    (QuantileClip, "quantile", [1.1, *NOT_NEGATIVE]),
-    (QuantileClip, "learning_rate", POSITIVE),
-    (QuantileClip, "initial_threshold", POSITIVE),
-    (Chain, "clippers", [[], None, 5, AutoClip(), [None], [AutoClip(), None]]),
-]
-for _cls in RULES:
-    BAD += [
-        (_cls, "scope", ["nonsense", None, 1, "Global"]),
-        (_cls, "on_nonfinite", ["nonsense", None, True]),
-        (_cls, "include", [5, "(", ["kernel", "("], [1]]),
-        (_cls, "exclude", [5, "(", ["kernel", "("], [1]]),
-    ]
-    if "unit" not in _cls.scopes:
-        BAD.append((_cls, "scope", ["unit"]))
+COMMON = {
+    "scope": ["nonsense", None, 1, "Global"],
+    "on_nonfinite": ["nonsense", None, True],
+    "include": [5, "(", ["kernel", "("], [1]],
+    "exclude": [5, "(", ["kernel", "("], [1]],
+}
 
 
-@pytest.mark.parametrize(
-    ("cls", "name", "value"),
-    [
-        pytest.param(cls, name, value, id=f"{cls.__name__}-{name}-{value!r:.20}")
-        for cls, name, values in BAD
-        for value in values
-    ],
-)
+def bad_values():
+    for rule, row in RULES.items():
+        bad = dict(row.bad)
+        if rule in GROUPED:
+            bad |= COMMON
+            if "unit" not in row.scopes:
+                bad["scope"] = [*bad["scope"], "unit"]
+        for name, values in bad.items():
+            for value in values:
+                label = f"{rule}-{name}-{value!r:.20}"
+                yield pytest.param(RULES[rule].cls, name, value, id=label)
+
+
+@pytest.mark.parametrize(("cls", "name", "value"), list(bad_values()))
 def test_bad_argument_is_named_with_its_rule_and_value(cls, name, value):
     with pytest.raises(ValueError, match=f"`{name}` (must|may) .*Received: ") as error:
-        cls(**{**REQUIRED.get(cls, {}), name: value})
+        cls(**{name: value})
     assert f"{name}={value!r}" in str(error.value)
 
 
@@ -89,54 +60,38 @@ def test_unit_axes_need_scope_unit():
         AGC(unit_axes={"kernel": [0]}, scope="layer")
 
 
-@pytest.mark.parametrize(
-    ("cls", "name", "values"),
-    [
-        (AutoClip, "percentile", [0, 100]),
-        (AutoClip, "window", [1, np.int64(3)]),
-        (QuantileClip, "quantile", [0, 1]),
-        (ZClip, "decay", [0]),
-        (ZClip, "warmup_steps", [1]),
-        (AdaGC, "relative_threshold", [1]),
-        (AdaGC, "decay", [0]),
-        (AdaGC, "warmup_steps", [1]),
-        (ClipByNorm, "max_norm", [np.float32(1)]),
-    ],
-)
-def test_bounds_of_the_ranges_are_allowed(cls, name, values):
-    for value in values:
-        assert cls(**{name: value}).get_config()[name] == value
+@pytest.mark.parametrize("rule", [n for n, row in RULES.items() if row.allowed])
+def test_bounds_of_the_ranges_are_allowed(rule):
+    for name, values in RULES[rule].allowed.items():
+        for value in values:
+            assert RULES[rule].cls(**{name: value}).get_config()[name] == value
 
 
 def test_rule_without_decide_says_so():
-    step = Step(Clipper(), variables())
-    with pytest.raises(NotImplementedError, match="Clipper must implement `decide`"):
+    class Nothing(NormClipper):
+        pass
+
+    step = Step(Nothing(), variables())
+    with pytest.raises(NotImplementedError, match="Nothing must implement `decide`"):
         step(tensors(random_gradients(1)[0]), {}, 0)
 
 
 # Schedules.
 
 SCHEDULED = [
-    (ClipByNorm, "max_norm", (1.0, 3.0), {}),
-    (ClipByValue, "value", (0.1, 0.3), {}),
-    (AutoClip, "percentile", (10.0, 60.0), {}),
-    (AutoClip, "percentile", (10.0, 60.0), {"window": 4}),
-    (AGC, "clip_factor", (0.1, 0.01), {}),
-    (AGC, "clip_factor", (0.1, 0.01), {"scope": "variable"}),
-    (ZClip, "z_threshold", (0.1, 0.3), {"warmup_steps": 2}),
-    (ZClip, "max_norm", (1.0, 3.0), {}),
-    (AdaGC, "relative_threshold", (1.0, 1.5), {"warmup_steps": 1}),
-    (AdaGC, "absolute_threshold", (0.2, 0.5), {}),
-    (QuantileClip, "quantile", (0.2, 0.9), {}),
-    (QuantileClip, "learning_rate", (0.1, 0.4), {}),
+    (rule, name, scope)
+    for rule, row in RULES.items()
+    for name in row.scheduled
+    for scope in row.scopes
+    if scope in (row.make("tight").scope, "variable")
 ]
 
 
-@pytest.mark.parametrize(
-    ("cls", "name", "values", "others"),
-    [pytest.param(*row, id=f"{row[0].__name__}-{row[1]}") for row in SCHEDULED],
-)
-def test_scheduled_value_of_the_step_is_used(cls, name, values, others):
+@pytest.mark.parametrize(("rule", "name", "scope"), SCHEDULED)
+def test_scheduled_value_of_the_step_is_used(rule, name, scope):
+    row = RULES[rule]
+    cls, (first, second, *rest) = row.cls, row.scheduled[name]
+    values, others = (first, second), dict(*rest, scope=scope)
     # The first value for the steps 0 to 4, the second from there on.
     schedule = Piecewise([4], list(values))
     scheduled = Step(cls(**{name: schedule}, **others), variables(), COMPILED)

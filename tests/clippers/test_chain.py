@@ -68,7 +68,6 @@ def test_groups_are_named_by_the_position_of_their_link():
     groups = chain.group(variables())
     assert groups.names == ("0/global", "1/dense", "1/head")
     assert len(groups) == 3
-    assert groups.whole == slice(1)
 
 
 def test_states_of_equal_links_are_apart():

@@ -48,6 +48,31 @@ def test_record_tells_what_happened(name, scope, steps):
         assert (scales <= 1).all()
 
 
+@pytest.mark.parametrize("exclude", [None, "head/kernel"])
+@every_case
+def test_record_has_the_norm_of_the_whole_gradient(name, scope, exclude):
+    steps = random_gradients(4)
+    nothing, broken = [0.0 * g for g in steps[0]], [g.copy() for g in steps[0]]
+    broken[1][0] = np.nan
+    common = {} if exclude is None else {"exclude": exclude}
+    done = clip_all(step_of(name, scope, **common), [*steps, nothing, broken])
+    before = [piece_norms("global", gradients)[0] for gradients in steps]
+    after = [piece_norms("global", gradients)[0] for gradients in done.gradients]
+    np.testing.assert_allclose(done.whole[:-1], [*before, 0.0], rtol=1e-5)
+    np.testing.assert_allclose(done.whole_after, after, rtol=1e-4)
+    assert np.isnan(done.whole[-1])
+    assert done.whole_after[-1] == 0.0
+    assert (done.whole_after[:4] < done.whole[:4]).any()
+
+
+@most_cases
+def test_record_of_a_broken_step_that_is_handed_on_has_no_norm_after(name, scope):
+    broken = random_gradients(1)[0]
+    broken[1][0] = np.nan
+    done = clip_all(step_of(name, scope, on_nonfinite="propagate"), [broken])
+    assert np.isnan(done.whole_after[0])
+
+
 @most_cases
 @PROPERTY
 @given(steps=gradient_steps(3))

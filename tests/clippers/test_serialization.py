@@ -13,25 +13,12 @@ from helpers.stepping import (
     same_states,
     tensors,
     trace,
-    variable,
     variables,
 )
+from rules import RULES
 
-from keras_gradclip import (
-    AGC,
-    AdaGC,
-    AutoClip,
-    Chain,
-    ClipByNorm,
-    ClipByValue,
-    Clipper,
-    QuantileClip,
-    ZClip,
-    unit_axes_of,
-)
-
-RULES = [ClipByNorm, ClipByValue, AutoClip, AGC, ZClip, AdaGC, QuantileClip]
-REQUIRED = {ClipByNorm: {"max_norm": 1.0}, ClipByValue: {"value": 1.0}}
+from keras_gradclip import AGC, AutoClip, unit_axes_of
+from keras_gradclip.clippers import GroupedClipper
 
 
 @keras.saving.register_keras_serializable(package="test_serialization")
@@ -46,85 +33,25 @@ COMMON = {
     "exclude": "head/bias",
     "on_nonfinite": "propagate",
 }
-# Every argument, none at its default.
-EVERY = [
-    (ClipByNorm, {"max_norm": 0.7, **COMMON}),
-    (ClipByNorm, {"max_norm": SCHEDULE, **COMMON, "include": is_kernel}),
-    (ClipByValue, {"value": 0.2, **COMMON}),
-    (ClipByValue, {"value": SCHEDULE, **COMMON}),
-    (AutoClip, {"percentile": 40.0, "window": 3, **COMMON}),
-    (AutoClip, {"percentile": SCHEDULE, "window": 3, **COMMON, "exclude": is_kernel}),
-    (
-        AGC,
-        {
-            "clip_factor": 0.2,
-            "epsilon": 0.3,
-            "unit_axes": {"dense/kernel": (1,), "head": (-1,)},
-            **COMMON,
-            "scope": "unit",
-        },
-    ),
-    (AGC, {"clip_factor": SCHEDULE, "epsilon": 0.3, **COMMON}),
-    (
-        ZClip,
-        {
-            "z_threshold": 0.1,
-            "decay": 0.5,
-            "warmup_steps": 2,
-            "max_norm": 4.0,
-            **COMMON,
-        },
-    ),
-    (
-        ZClip,
-        {
-            "z_threshold": SCHEDULE,
-            "decay": 0.5,
-            "warmup_steps": 2,
-            "max_norm": SCHEDULE,
-            **COMMON,
-        },
-    ),
-    (
-        AdaGC,
-        {
-            "relative_threshold": 1.2,
-            "absolute_threshold": 0.4,
-            "decay": 0.6,
-            "warmup_steps": 2,
-            **COMMON,
-        },
-    ),
-    (
-        AdaGC,
-        {
-            "relative_threshold": SCHEDULE,
-            "absolute_threshold": SCHEDULE,
-            "decay": 0.6,
-            "warmup_steps": 2,
-            **COMMON,
-        },
-    ),
-    (
-        QuantileClip,
-        {
-            "quantile": 0.8,
-            "learning_rate": 0.1,
-            "initial_threshold": 2.0,
-            **COMMON,
-        },
-    ),
-    (
-        QuantileClip,
-        {
-            "quantile": 0.8,
-            "learning_rate": SCHEDULE,
-            "initial_threshold": 2.0,
-            **COMMON,
-        },
-    ),
-]
-EVERY.append((Chain, {"clippers": [cls(**arguments) for cls, arguments in EVERY[::3]]}))
+
+
+def every_argument(rule, **others):
+    """Each argument of a rule, none at its default."""
+    row = RULES[rule]
+    if not isinstance(row.make("tight"), GroupedClipper):
+        return row.every
+    scope = "unit" if "unit_axes" in row.every else "layer"
+    return {**COMMON, "scope": scope, **row.every, **others}
+
+
+def scheduled(rule):
+    row = RULES[rule]
+    changed = {name: SCHEDULE for name in row.scheduled} | {"include": is_kernel}
+    return every_argument(rule, **changed)
+
+
+EVERY = [(rule, every_argument(rule)) for rule in RULES]
+EVERY += [(rule, scheduled(rule)) for rule, row in RULES.items() if row.scheduled]
 
 
 def round_trip(clipper):
@@ -132,30 +59,26 @@ def round_trip(clipper):
     return keras.saving.deserialize_keras_object(json.loads(json.dumps(config)))
 
 
-def constructor_arguments(cls):
-    parameters = dict(inspect.signature(cls.__init__).parameters)
-    if "kwargs" in parameters:
-        parameters = {**inspect.signature(Clipper.__init__).parameters, **parameters}
-    return {k: p.default for k, p in parameters.items() if k not in ("self", "kwargs")}
+def defaults_of(cls):
+    parameters = inspect.signature(cls).parameters
+    return {name: parameter.default for name, parameter in parameters.items()}
 
 
 @pytest.mark.parametrize(
-    ("cls", "arguments"),
-    [pytest.param(*row, id=f"{row[0].__name__}{i}") for i, row in enumerate(EVERY)],
+    ("rule", "arguments"),
+    [pytest.param(*row, id=f"{row[0]}{i}") for i, row in enumerate(EVERY)],
 )
-def test_round_trip_keeps_every_argument(cls, arguments):
-    defaults = constructor_arguments(cls)
-    assert set(arguments) <= set(defaults)
-    # Unit axes go with the default scope only.
+def test_round_trip_keeps_every_argument(rule, arguments):
+    clipper = RULES[rule].cls(**arguments)
+    cls = type(clipper)
     unchanged = {
         name
-        for name in defaults
-        if arguments.get(name, defaults[name]) == defaults[name]
+        for name, default in defaults_of(cls).items()
+        if arguments.get(name, default) == default
     }
-    assert unchanged <= ({"unit_axes", "scope"} if cls is AGC else set())
-    assert len(unchanged) <= 1
+    # Unit axes go with the default scope only.
+    assert unchanged <= ({"scope"} if "unit_axes" in arguments else set())
 
-    clipper = cls(**arguments)
     again = round_trip(clipper)
     assert type(again) is cls
     assert again.get_config() == round_trip(again).get_config()
@@ -171,14 +94,15 @@ def test_round_trip_keeps_every_argument(cls, arguments):
     assert (first.scales < 1).any()
 
 
-@pytest.mark.parametrize("cls", RULES)
-def test_config_holds_exactly_the_constructor_arguments(cls):
-    clipper = cls(**REQUIRED.get(cls, {}))
-    assert set(clipper.get_config()) == set(constructor_arguments(cls))
+@pytest.mark.parametrize("rule", RULES)
+def test_config_holds_exactly_the_constructor_arguments(rule):
+    clipper = RULES[rule].make("tight")
+    assert list(clipper.get_config()) == list(defaults_of(type(clipper)))
 
 
-@pytest.mark.parametrize("cls", [*RULES, Chain])
-def test_registered_under_the_package(cls):
+@pytest.mark.parametrize("rule", RULES)
+def test_registered_under_the_package(rule):
+    cls = type(RULES[rule].make("tight"))
     assert keras.saving.get_registered_name(cls) == f"keras_gradclip>{cls.__name__}"
 
 
@@ -207,31 +131,11 @@ def test_repr_shows_the_arguments():
     )
 
 
-# A rule that a user writes.
-
-
-@keras.saving.register_keras_serializable(package="test_arguments")
-class ClipToMean(Clipper):
-    """The example in the docstring of `Clipper`."""
-
-    def initial_state(self, groups):
-        zeros = np.zeros((len(groups),), "float32")
-        return {"sum": zeros, "count": zeros.copy()}
-
-    def decide(self, measured, state):
-        ops = keras.ops
-        seen = ops.cast(measured.observed, "float32")
-        norms = ops.where(measured.observed, measured.norms, 0.0)
-        total = state["sum"] + norms
-        count = state["count"] + seen
-        mean = total / ops.maximum(count, 1.0)
-        return mean, {"sum": total, "count": count}
-
-
-def test_rule_of_a_user():
-    clipper = round_trip(ClipToMean(scope="variable"))
-    step = Step(clipper, [variable("v/kernel", [0.0, 0.0])])
-    steps = [tensors([[norm, 0.0]]) for norm in (2.0, 4.0, np.nan, 0.0, 3.0)]
-    done = trace(step, steps)
-    np.testing.assert_allclose(done.thresholds[:, 0], [2, 3, 3, 3, 3])
-    np.testing.assert_allclose(done.scales[:, 0], [1, 0.75, 0, 1, 1])
+def test_repr_of_a_schedule_reads_like_the_call():
+    schedule = keras.optimizers.schedules.PolynomialDecay(50.0, 100, 10.0)
+    text = repr(AutoClip(schedule, include=is_kernel))
+    assert text.startswith(
+        "AutoClip(percentile=PolynomialDecay(initial_learning_rate=50.0, "
+        "decay_steps=100, end_learning_rate=10.0"
+    )
+    assert "include=is_kernel" in text

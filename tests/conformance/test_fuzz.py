@@ -4,8 +4,8 @@ import copy
 
 import numpy as np
 import pytest
-from conformance.numpy_clippers import NumpyClipper
 from helpers.machine import REPLICAS, machine, scope_of
+from helpers.numpy_clipper import NumpyClipper
 from helpers.stepping import SIZES, split
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -35,10 +35,11 @@ class Fuzz(RuleBasedStateMachine):
         self.machine.begin()
         self.rate, self.frozen = 1.0, ()
         self.weights = [w.astype("float64") for w in self.machine.weights]
-        self.clipper = NumpyClipper(name, "tight", scope_of(name), [0, 0, 1, 1])
+        self.clipper = NumpyClipper(
+            name, RULES[name].tight, scope_of(name), [0, 0, 1, 1]
+        )
         self.moved = 0.0
-        # The sketch may round a value to the other side of an edge.
-        self.tolerance = 0.011 if name in ("AutoClip", "Chain") else 1e-4
+        self.tolerance = RULES[name].rounding
 
     @property
     def machine(self):

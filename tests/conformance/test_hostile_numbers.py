@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 import pytest
-from conformance.numpy_clippers import NumpyClipper
+from helpers.numpy_clipper import NumpyClipper
 from helpers.stepping import (
     COMPILED,
     SHAPES,
@@ -94,7 +94,7 @@ def test_history_goes_on_as_numpy_says(rule, kind, calm_steps):
     gradients = CALM[:calm_steps] + HOSTILE[kind] + CALM[6:]
     done = clip(rule, gradients)
     assert_no_nan(done)
-    model = NumpyClipper(rule, "tight", RULES[rule].scopes[1], LAYERS)
+    model = NumpyClipper(rule, RULES[rule].tight, RULES[rule].scopes[1], LAYERS)
     weights = [np.asarray(v, "float64") for v in variables()]
     for step, gradient in enumerate(gradients):
         expected = model([g.astype("float64") for g in gradient], weights)

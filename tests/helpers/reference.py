@@ -4,8 +4,9 @@ import functools
 from typing import NamedTuple
 
 import numpy as np
-from conformance.numpy_clippers import NumpyClipper
+from helpers.numpy_clipper import NumpyClipper
 from helpers.training import data, mlp
+from rules import RULES
 
 LAYERS = [0, 0, 1, 1]
 RATE, BATCH_SIZE, EPOCHS = 1e-3, 8, 2
@@ -29,7 +30,7 @@ def initial_weights() -> list[np.ndarray]:
 def numpy_outcome(rule: str, scope: str) -> Outcome:
     """Trains the model of `training.mlp` by SGD with the tight rule."""
     weights = [w.copy() for w in initial_weights()]
-    clipper = NumpyClipper(rule, "tight", scope, LAYERS)
+    clipper = NumpyClipper(rule, RULES[rule].tight, scope, LAYERS)
     records = []
     for x, y in batches("float64"):
         clipped = clipper(gradients(weights, x, y), weights)

@@ -166,7 +166,7 @@ class Step:
         clipped, state, record = self.clipper.clip(
             gradients, state, self.weights, step, self.groups
         )
-        return clipped, state, (record.norms, record.thresholds, record.scales)
+        return clipped, state, tuple(record)[:-1]
 
     def initial_state(self) -> dict[str, Any]:
         state = self.clipper.initial_state(self.groups)
@@ -183,6 +183,8 @@ class Trace(NamedTuple):
     norms: np.ndarray
     thresholds: np.ndarray
     scales: np.ndarray
+    whole: np.ndarray
+    whole_after: np.ndarray
     gradients: list[list[np.ndarray]]
     states: list[dict[str, np.ndarray]]
 
