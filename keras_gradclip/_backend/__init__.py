@@ -21,3 +21,6 @@ if BACKEND not in _MODULES:
 
 backend = cast(Backend, import_module(f"{__name__}.{BACKEND}"))
 """The module of the active backend."""
+
+ops = backend.ops
+"""As `keras.ops`; on torch in its own calls where a step makes many."""

@@ -37,13 +37,8 @@ class Backend(Protocol):
     """A class to put before `keras.Model`, whose `train_step` adds what
     `self.step_logs()` returns to the logs."""
 
-    # Small operations that a step makes many of.
-
-    def where(self, condition: Tensor, first: Any, second: Any) -> Tensor: ...
-
-    def minimum(self, first: Tensor, second: Any) -> Tensor: ...
-
-    def maximum(self, first: Tensor, second: Any) -> Tensor: ...
+    ops: Any
+    """`keras.ops`, or what goes by its names and is faster."""
 
     # Gradients.
 
@@ -98,6 +93,9 @@ class Backend(Protocol):
         """Returns each tensor with its elements moved into `[-bound, bound]`."""
 
     # Histories.
+
+    def split(self, values: Tensor, sizes: Sequence[Any]) -> Sequence[Tensor]:
+        """Cuts a row of numbers into pieces of these sizes."""
 
     def keep(self, observed: Tensor, new: Tensor, old: Tensor) -> Tensor:
         """Chooses rows: of `new` where `observed`, of `old` elsewhere."""

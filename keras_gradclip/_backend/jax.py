@@ -14,7 +14,8 @@ from keras_gradclip._backend.interface import SparseRows, Tensor
 # JAX has no int64 by default.
 COUNT_DTYPE = POSITION_DTYPE = "int32"
 
-where, minimum, maximum = jnp.where, jnp.minimum, jnp.maximum
+
+ops = keras.ops
 
 
 # Gradients.
@@ -85,6 +86,11 @@ def clip_elements(tensors: Sequence[Tensor], bound: Any) -> list[Tensor]:
 
 
 # Histories.
+
+
+def split(values: Tensor, sizes: Sequence[Any]) -> Sequence[Tensor]:
+    ends = np.cumsum(sizes)[:-1]
+    return jnp.split(values, ends)
 
 
 def keep(observed: Tensor, new: Tensor, old: Tensor) -> Tensor:

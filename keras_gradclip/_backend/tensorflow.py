@@ -13,7 +13,8 @@ from keras_gradclip._backend.interface import SparseRows, Tensor
 # TensorFlow keeps int32 variables in host memory even on a GPU.
 COUNT_DTYPE = POSITION_DTYPE = "int64"
 
-where, minimum, maximum = tf.where, tf.minimum, tf.maximum
+
+ops = keras.ops
 
 
 # Gradients.
@@ -119,6 +120,10 @@ def clip_elements(tensors: Sequence[Tensor], bound: Any) -> list[Tensor]:
 
 
 # Histories.
+
+
+def split(values: Tensor, sizes: Sequence[Any]) -> Sequence[Tensor]:
+    return tf.split(values, sizes)
 
 
 def keep(observed: Tensor, new: Tensor, old: Tensor) -> Tensor:

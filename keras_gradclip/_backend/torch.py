@@ -11,12 +11,14 @@ import keras
 import numpy as np
 import torch
 
+from keras_gradclip._backend import torch_ops
 from keras_gradclip._backend.interface import SparseRows, Tensor
 
 # Thousands of counts are half the work as int32; one per group is none.
 COUNT_DTYPE, POSITION_DTYPE = "int32", "int64"
 
-where, minimum, maximum = torch.where, torch.minimum, torch.maximum
+
+ops = torch_ops
 
 
 # Gradients.
@@ -111,6 +113,10 @@ def clip_elements(tensors: Sequence[Tensor], bound: Any) -> list[Tensor]:
 
 
 # Histories.
+
+
+def split(values: Tensor, sizes: Sequence[Any]) -> Sequence[Tensor]:
+    return torch.split(values, list(sizes))
 
 
 def keep(observed: Tensor, new: Tensor, old: Tensor) -> Tensor:

@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from keras import ops
-
-from keras_gradclip._backend import backend
+from keras_gradclip._backend import backend, ops
 from keras_gradclip._math.effect import effect_of
 from keras_gradclip._math.groups import Groups
 from keras_gradclip._math.norms import sums_of_squares

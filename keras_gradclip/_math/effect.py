@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from keras_gradclip._backend import backend
+from keras_gradclip._backend import ops
 
 Tensor = Any
 
@@ -27,7 +27,7 @@ def effect_of(
         finite: Whether the step is, a bool scalar.
         untouched: The scale where it is not, a scalar.
     """
-    ratio = after / backend.where(was_clipped, before, 1.0)
-    scales = backend.where(was_clipped, ratio, 1.0)
-    scales = backend.where(finite, scales, untouched)
+    ratio = after / ops.where(was_clipped, before, 1.0)
+    scales = ops.where(was_clipped, ratio, 1.0)
+    scales = ops.where(finite, scales, untouched)
     return before, before * scales, scales

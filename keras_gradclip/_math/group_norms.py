@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from keras import ops
 
+from keras_gradclip._backend import ops
 from keras_gradclip._math.groups import Groups
 from keras_gradclip._math.norms import constant, sums_of_squares, whole_norm
 from keras_gradclip._math.scaling import scale_by_group

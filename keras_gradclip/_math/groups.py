@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from keras import ops
 
+from keras_gradclip._backend import ops
 from keras_gradclip._math.selection import Selector, path_of, takes_part
 from keras_gradclip._math.unit_axes import resolve_unit_axes
 
@@ -33,6 +33,9 @@ class Groups:
 
     unit_axes: tuple[tuple[int, ...], ...] = ()
     """At scope "unit": the axes to sum over, for each variable."""
+
+    unit_shapes: tuple[tuple[int, ...], ...] = ()
+    """At scope "unit": each variable's shape, with 1 for those axes."""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -101,13 +104,18 @@ def group_variables(
     names = list(dict.fromkeys(k for k, part in zip(keys, taking_part) if part))
     position = {name: i for i, name in enumerate(names)}
     group_of = [position[k] if part else None for k, part in zip(keys, taking_part)]
-    axes: tuple[tuple[int, ...], ...] = ()
-    if scope == "unit":
-        axes = tuple(
-            resolve_unit_axes(path_of(v), tuple(v.shape), unit_axes, known_axes)
-            for v in variables
-        )
-    return Groups(tuple(names), tuple(group_of), axes)
+    if scope != "unit":
+        return Groups(tuple(names), tuple(group_of))
+    shapes = [tuple(variable.shape) for variable in variables]
+    axes = tuple(
+        resolve_unit_axes(path_of(variable), shape, unit_axes, known_axes)
+        for variable, shape in zip(variables, shapes)
+    )
+    unit_shapes = tuple(
+        tuple(1 if i in summed else n for i, n in enumerate(shape))
+        for shape, summed in zip(shapes, axes)
+    )
+    return Groups(tuple(names), tuple(group_of), axes, unit_shapes)
 
 
 def _group_keys(paths: list[str], scope: Scope) -> list[str]:

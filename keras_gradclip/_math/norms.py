@@ -8,9 +8,7 @@ their duplicate rows first.
 from collections.abc import Sequence
 from typing import Any
 
-from keras import ops
-
-from keras_gradclip._backend import backend
+from keras_gradclip._backend import backend, ops
 from keras_gradclip._math.sparse import sum_duplicates
 
 Tensor = Any

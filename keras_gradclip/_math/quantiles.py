@@ -11,15 +11,13 @@ and of static shape, so they run under XLA.
 from typing import Any, Protocol
 
 import numpy as np
-from keras import ops
 
-from keras_gradclip._backend import backend
+from keras_gradclip._backend import backend, ops
 
 Tensor = Any
 State = dict[str, Any]
 
 COUNT_DTYPE, POSITION_DTYPE = backend.COUNT_DTYPE, backend.POSITION_DTYPE
-where, minimum, maximum = backend.where, backend.minimum, backend.maximum
 
 
 class History(Protocol):
@@ -49,6 +47,7 @@ class WindowHistory:
 
     def __init__(self, window: int):
         self.window = window
+        self._slots = np.arange(window, dtype=POSITION_DTYPE)
 
     def initial_state(self, groups: int) -> State:
         empty = np.full((groups, self.window), np.inf, "float32")
@@ -64,10 +63,10 @@ class WindowHistory:
         oldest = ops.take_along_axis(state["ring"], slot, axis=1)
         # Replacing the oldest value by itself changes nothing.
         seen = ops.expand_dims(observed, 1)
-        newest = where(seen, ops.expand_dims(values, 1), oldest)
-        slots = np.arange(self.window, dtype=POSITION_DTYPE)[None]
+        newest = ops.where(seen, ops.expand_dims(values, 1), oldest)
+        slots = backend.constant(self._slots, values)
         return {
-            "ring": where(ops.equal(slots, slot), newest, state["ring"]),
+            "ring": ops.where(ops.equal(slots, slot), newest, state["ring"]),
             "sorted": self._replace(state["sorted"], oldest, newest),
             "count": self._without_overflow(count + ops.cast(observed, POSITION_DTYPE)),
         }
@@ -82,9 +81,9 @@ class WindowHistory:
     def _replace(self, ascending: Tensor, old: Tensor, new: Tensor) -> Tensor:
         below = backend.shift(ascending, 1, -np.inf)
         above = backend.shift(ascending, -1, np.inf)
-        without_below = where(below < old, below, ascending)
-        without = where(ascending < old, ascending, above)
-        return minimum(maximum(without_below, new), without)
+        without_below = ops.where(below < old, below, ascending)
+        without = ops.where(ascending < old, ascending, above)
+        return ops.minimum(ops.maximum(without_below, new), without)
 
     def quantile(self, state: State, q: Any) -> Tensor:
         # On torch `ops.minimum` would make it an int32.
@@ -132,13 +131,14 @@ class WholeHistory:
     def add(self, state: State, values: Tensor, observed: Tensor) -> State:
         counts = state["counts"]
         values = ops.where(observed, values, np.inf)
-        at_most = ops.less_equal(ops.expand_dims(values, 1), self.edges[None])
+        edges = backend.constant(self.edges, values)
+        at_most = ops.less_equal(ops.expand_dims(values, 1), edges)
         added = counts + ops.cast(at_most, COUNT_DTYPE)
         if COUNT_DTYPE == "int32":
             # An overflow, to below 0, would turn clipping off. Keras's own int32
             # `iterations` overflows at the same step. Each count looks at itself
             # only: XLA then writes in place.
-            added = maximum(counts, added)
+            added = ops.maximum(counts, added)
         larger = ops.where(observed, values, 0.0)
         return {
             "counts": added,
@@ -150,10 +150,9 @@ class WholeHistory:
         count = counts[:, -1]
         low, high, fraction = _ranks(count, q)
         buckets = backend.count_at_most(counts, ops.stack([low, high], axis=1))
-        values = ops.minimum(
-            ops.take(self._value_of_bucket, buckets),
-            ops.expand_dims(state["largest"], 1),
-        )
+        largest = ops.expand_dims(state["largest"], 1)
+        value_of_bucket = backend.constant(self._value_of_bucket, largest)
+        values = ops.minimum(ops.take(value_of_bucket, buckets), largest)
         return _interpolate(values, fraction, count)
 
 
@@ -192,4 +191,4 @@ def _rank_in_float32(last: Tensor, q: Any) -> tuple[Tensor, Tensor]:
 def _interpolate(values: Tensor, fraction: Tensor, count: Tensor) -> Tensor:
     low, high = values[:, 0], values[:, 1]
     # An empty history has no bound, and inf - inf would be NaN.
-    return where(count > 0, low + fraction * (high - low), np.inf)
+    return ops.where(count > 0, low + fraction * (high - low), np.inf)

@@ -8,8 +8,7 @@ wrong: rows [3, 4] and [3, 4] at the same index have the norm 10, not 7.07.
 
 from typing import Any
 
-from keras import ops
-
+from keras_gradclip._backend import ops
 from keras_gradclip._backend.interface import SparseRows
 
 Tensor = Any

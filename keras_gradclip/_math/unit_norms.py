@@ -4,9 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from keras import ops
-
-from keras_gradclip._backend import backend
+from keras_gradclip._backend import backend, ops
 from keras_gradclip._backend.interface import SparseRows
 from keras_gradclip._math.effect import effect_of
 from keras_gradclip._math.groups import Groups
@@ -38,7 +36,7 @@ class UnitNorms:
     ):
         self._gradients, self._weights = gradients, weights
         self._parts = {
-            i: _Part.of(gradient, groups.unit_axes[i])
+            i: _Part.of(gradient, groups.unit_axes[i], groups.unit_shapes[i])
             for i, gradient in enumerate(gradients)
             if gradient is not None and groups.group_of[i] is not None
         }
@@ -66,11 +64,11 @@ class UnitNorms:
     def scaled(self, scales: Tensor, untouched: Tensor, finite: Tensor) -> list[Any]:
         """Returns the gradients, those left out with the scale `untouched`."""
         spread = [untouched] * len(self._gradients)
-        start: Any = 0
-        for i, part in self._parts.items():
-            end = start + part.units
-            spread[i] = part.spread(scales[start:end])
-            start = end
+        if self._parts:
+            sizes = [part.units for part in self._parts.values()]
+            pieces = backend.split(scales, sizes)
+            for (i, part), piece in zip(self._parts.items(), pieces):
+                spread[i] = part.spread(piece)
         return scale_each(self._gradients, spread, finite)
 
     def effect(
@@ -99,31 +97,28 @@ class _Part(NamedTuple):
     axes: tuple[int, ...]
     """Those to sum over for the norm of one unit."""
 
-    rows: SparseRows | None
-    slots: Tensor | None
+    shape: tuple[int, ...]
+    """Of the norms; it broadcasts against the tensor."""
+
+    units: Any
+    """How many there are: an int, or a tensor where TensorFlow learns it late."""
+
+    rows: SparseRows | None = None
+    slots: Tensor | None = None
     """For each row of a sparse gradient, its row in `tensor`."""
 
     @classmethod
-    def of(cls, gradient: Any, axes: tuple[int, ...]) -> "_Part":
+    def of(
+        cls, gradient: Any, axes: tuple[int, ...], shape: tuple[int, ...]
+    ) -> "_Part":
         rows = backend.as_rows(gradient)
         if rows is None:
-            return cls(gradient, axes, None, None)
+            return cls(gradient, axes, shape, math.prod(shape))
         if 0 in axes:  # a unit reaches over all rows
-            return cls(backend.to_dense(gradient), axes, None, None)
+            return cls(backend.to_dense(gradient), axes, shape, math.prod(shape))
         sums, slots = sum_duplicates(rows)
-        return cls(sums, axes, rows, slots)
-
-    @property
-    def _shape(self) -> list[int]:
-        """The tensor's shape, the axes that are summed over as 1."""
-        sizes = enumerate(self.tensor.shape)
-        return [1 if i in self.axes else -1 if n is None else n for i, n in sizes]
-
-    @property
-    def units(self) -> Any:
-        """How many there are: an int, or a tensor where TensorFlow learns it late."""
-        size = math.prod(self._shape)
-        return size if size >= 0 else -size * ops.shape(self.tensor)[0]
+        units = ops.shape(rows.indices)[0] * math.prod(shape[1:])
+        return cls(sums, axes, (-1, *shape[1:]), units, rows, slots)
 
     def weights(self, weight: Any) -> Tensor:
         """Returns the weights of the same units."""
@@ -136,7 +131,7 @@ class _Part(NamedTuple):
 
     def spread(self, scales: Tensor) -> Tensor:
         """Lays one scale for each unit out along the gradient's values."""
-        laid_out = ops.reshape(scales, self._shape)
+        laid_out = ops.reshape(scales, self.shape)
         if self.slots is None:
             return laid_out
         return ops.take(laid_out, self.slots, axis=0)

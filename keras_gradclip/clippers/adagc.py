@@ -4,8 +4,8 @@ from dataclasses import KW_ONLY
 from typing import Annotated
 
 import keras
-from keras import ops
 
+from keras_gradclip._backend import ops
 from keras_gradclip.clippers import base
 
 

@@ -21,8 +21,8 @@ from typing import (
 )
 
 import keras
-from keras import ops
 
+from keras_gradclip._backend import ops
 from keras_gradclip._math.selection import as_selector
 from keras_gradclip._math.unit_axes import check_unit_axes
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import keras
-from keras import ops
 
+from keras_gradclip._backend import ops
 from keras_gradclip.clippers import base
 
 

@@ -5,8 +5,8 @@ from dataclasses import KW_ONLY
 from typing import Annotated, Any
 
 import keras
-from keras import ops
 
+from keras_gradclip._backend import ops
 from keras_gradclip._math.bounded import Bounded
 from keras_gradclip.clippers import base
 

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY
 from typing import Annotated, Any, Literal
 
-from keras import ops
-
+from keras_gradclip._backend import ops
 from keras_gradclip._math.groups import Groups, Scope, group_variables
 from keras_gradclip._math.selection import Selector
 from keras_gradclip.clippers.arguments import Selection

@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from keras import ops
-
-from keras_gradclip._backend import backend
+from keras_gradclip._backend import backend, ops
 from keras_gradclip._math.group_norms import GroupNorms
 from keras_gradclip._math.groups import Groups
 from keras_gradclip._math.unit_norms import UnitNorms
@@ -62,8 +60,8 @@ class NormClipper(GroupedClipper):
         # operations, and all that leads up to them, into the update of every
         # single variable.
         is_clipped = ops.logical_and(finite, norms > thresholds)
-        numerators = backend.where(is_clipped, thresholds, self.untouched(finite))
-        return numerators / backend.where(is_clipped, norms, 1.0)
+        numerators = ops.where(is_clipped, thresholds, self.untouched(finite))
+        return numerators / ops.where(is_clipped, norms, 1.0)
 
     # What is common to all rules.
 
@@ -94,7 +92,7 @@ class NormClipper(GroupedClipper):
 
         clipped = measure.scaled(scales, untouched, finite)
         dropped = whole if self.on_nonfinite == "propagate" else untouched
-        after = backend.where(finite, measure.whole_after(scales), dropped)
+        after = ops.where(finite, measure.whole_after(scales), dropped)
         effect = measure.effect(thresholds, scales, finite, untouched)
         record = Record(*effect, whole=whole, whole_after=after, finite=finite)
         return clipped, _kept(observed, new, old), record

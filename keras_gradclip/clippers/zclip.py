@@ -3,8 +3,8 @@
 from typing import Annotated
 
 import keras
-from keras import ops
 
+from keras_gradclip._backend import ops
 from keras_gradclip.clippers import base
 
 

@@ -3,9 +3,8 @@
 from typing import Any
 
 import numpy as np
-from keras import ops
 
-from keras_gradclip._backend import backend
+from keras_gradclip._backend import backend, ops
 from keras_gradclip.clippers import Record
 
 LOG_NUMBERS = 65536

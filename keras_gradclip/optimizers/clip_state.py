@@ -6,9 +6,8 @@ from typing import Any
 from warnings import warn
 
 import numpy as np
-from keras import ops
 
-from keras_gradclip._backend import backend
+from keras_gradclip._backend import backend, ops
 from keras_gradclip._keras import KerasSaveable
 from keras_gradclip.clippers import Clipper
 from keras_gradclip.optimizers.clip_log import ClipLog

@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from keras import ops
-
-from keras_gradclip._backend import backend
+from keras_gradclip._backend import backend, ops
 from keras_gradclip._keras import accumulators_of, call_counter_of
 
 
