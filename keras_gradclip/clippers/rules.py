@@ -6,6 +6,7 @@ from keras_gradclip.clippers.autoclip import AutoClip
 from keras_gradclip.clippers.chain import Chain
 from keras_gradclip.clippers.clip_by_norm import ClipByNorm
 from keras_gradclip.clippers.clip_by_value import ClipByValue
+from keras_gradclip.clippers.ema_clip import EMAClip
 from keras_gradclip.clippers.quantile_clip import QuantileClip
 from keras_gradclip.clippers.zclip import ZClip
 
@@ -16,6 +17,7 @@ __all__ = [
     "Chain",
     "ClipByNorm",
     "ClipByValue",
+    "EMAClip",
     "QuantileClip",
     "ZClip",
 ]
