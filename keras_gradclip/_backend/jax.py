@@ -64,7 +64,8 @@ def unit_norms(tensors: Sequence[Any], axes: Sequence[Any]) -> Tensor:
 def scale_by_group(
     tensors: Sequence[Tensor], scales: Tensor, groups: Sequence[int]
 ) -> list[Tensor]:
-    return [_multiply(t, scales[g]) for t, g in zip(tensors, groups)]
+    entries = jnp.unstack(scales)
+    return [_multiply(t, entries[g]) for t, g in zip(tensors, groups)]
 
 
 def scale_each(

@@ -71,4 +71,5 @@ class AutoClip(base.HistoryClipper):
 
     def decide(self, measured: base.Measured, state: base.State) -> base.Decision:
         state = self._history.add(state, measured.norms, measured.observed)
-        return self._history.quantile(state, self.percentile / 100.0), state
+        threshold = self._history.quantile(state, self.percentile / 100.0)
+        return threshold, base.Kept(state)

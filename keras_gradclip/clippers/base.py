@@ -9,7 +9,14 @@ from keras_gradclip.clippers.arguments import Count, Hyperparameter, Range, Unit
 from keras_gradclip.clippers.clipper import Clipper
 from keras_gradclip.clippers.grouped_clipper import GroupedClipper
 from keras_gradclip.clippers.history_clipper import HistoryClipper, HistoryScope
-from keras_gradclip.clippers.measured import Decision, Measured, Record, State, Tensor
+from keras_gradclip.clippers.measured import (
+    Decision,
+    Kept,
+    Measured,
+    Record,
+    State,
+    Tensor,
+)
 from keras_gradclip.clippers.norm_clipper import NormClipper
 
 __all__ = [
@@ -21,6 +28,7 @@ __all__ = [
     "HistoryClipper",
     "HistoryScope",
     "Hyperparameter",
+    "Kept",
     "Measured",
     "NormClipper",
     "Range",

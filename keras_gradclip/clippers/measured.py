@@ -9,6 +9,14 @@ Decision: TypeAlias = tuple[Tensor, State]
 """The threshold of each group, and the state afterwards."""
 
 
+class Kept(dict[str, Any]):
+    """A state that is as it was where a group was not observed.
+
+    For a rule that has seen to it itself, since its threshold comes from the
+    state afterwards; what others return, the base class keeps.
+    """
+
+
 class Measured(NamedTuple):
     """What a rule may know when it decides.
 

@@ -8,7 +8,14 @@ from keras_gradclip._math.group_norms import GroupNorms
 from keras_gradclip._math.groups import Groups
 from keras_gradclip._math.unit_norms import UnitNorms
 from keras_gradclip.clippers.grouped_clipper import GroupedClipper
-from keras_gradclip.clippers.measured import Decision, Measured, Record, State, Tensor
+from keras_gradclip.clippers.measured import (
+    Decision,
+    Kept,
+    Measured,
+    Record,
+    State,
+    Tensor,
+)
 
 
 class NormClipper(GroupedClipper):
@@ -105,6 +112,8 @@ def _kept(observed: Tensor, new: State, old: State) -> State:
             "`decide` must return the state that `initial_state` described. "
             f"Received: {sorted(new)}, not {sorted(old)}"
         )
+    if isinstance(new, Kept):
+        return dict(new)
     return {
         name: before
         if new[name] is before
