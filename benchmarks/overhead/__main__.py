@@ -2,21 +2,20 @@
 
 One cell, a network on one backend, measured and printed:
 
-    KERAS_BACKEND=jax python benchmarks/overhead.py --network mlp
+    KERAS_BACKEND=jax python -m benchmarks.overhead --network mlp
 
 The whole table: every cell in a process of its own, one after another, kept
 in `results/overhead.jsonl` and not measured again, and then
 `results/overhead.md`:
 
-    python benchmarks/overhead.py --all
+    python -m benchmarks.overhead --all
 
-How a cell is measured is told in `overhead_cell.py`, what in
-`overhead_candidates.py`.
+How a cell is measured is told in `cell.py`, what in
+`candidates.py`.
 """
 
 import argparse
 import hashlib
-import json
 import os
 import subprocess
 import sys
@@ -25,7 +24,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-RESULTS = Path(__file__).parent / "results"
+from benchmarks import RESULTS, ROOT
+from benchmarks.lines import Lines
+
 MODES = ("tensorflow graph", "tensorflow xla", "jax jit", "torch eager")
 NETWORKS = ("mlp", "deep", "long", "lstm")
 TITLES = {
@@ -81,8 +82,8 @@ def measure(network: str, mode: str, options: argparse.Namespace) -> Cell:
     """Measures one cell in this process, on the active backend."""
     clock = time.process_time if options.cpu_time else time.perf_counter
     import keras
-    import overhead_candidates
-    import overhead_cell as cell
+
+    from benchmarks.overhead import candidates, cell
 
     wanted = asked(options)  # Now: the sources may change meanwhile.
     rounds = options.blocks
@@ -95,7 +96,7 @@ def measure(network: str, mode: str, options: argparse.Namespace) -> Cell:
         pairs = {}
     else:
         rounds = rounds or cell.NETWORKS[network].rounds
-        chosen = overhead_candidates.candidates(options.only)
+        chosen = candidates.candidates(options.only)
         times = cell.measure_network(network, jit_compile, rounds, _log, clock, chosen)
         bases = dict.fromkeys(chosen, cell.REFERENCE)
         windows = [f"AutoClip global, window {size}" for size in (8192, 128)]
@@ -120,22 +121,32 @@ def measure(network: str, mode: str, options: argparse.Namespace) -> Cell:
 
 def measure_all(path: Path, options: argparse.Namespace) -> list[Cell]:
     """Measures each cell that `path` does not hold yet in its own process."""
+    lines = Lines(path, asked(options))
     if options.fresh:
-        path.unlink(missing_ok=True)
+        lines.forget()
     for network in NETWORKS:
         for mode in MODES:
-            if any(_is(c, network, mode) for c in read_cells(path, options)):
+            if lines.has(network=network, mode=mode):
                 continue
             backend, variant = mode.split()
-            command = [sys.executable, __file__, "--network", network]
-            command += ["--mode", variant, "--json", str(path)]
+            command = [
+                sys.executable,
+                "-m",
+                "benchmarks.overhead",
+                "--network",
+                network,
+            ]
+            command += ["--mode", variant]
+            command += ["--json", str(path.resolve())]
             command += ["--only", options.only]
             command += ["--blocks", str(options.blocks)] if options.blocks else []
             command += ["--cpu-time"] if options.cpu_time else []
             environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ}
             environment["KERAS_BACKEND"] = backend
-            subprocess.run(command, env=environment, check=True)
-    return read_cells(path, options)
+            subprocess.run(command, cwd=ROOT, env=environment, check=True)
+    # Of one measured twice, the last.
+    cells = {(cell["network"], cell["mode"]): cell for cell in lines.read()}
+    return list(cells.values())
 
 
 def asked(options: argparse.Namespace) -> dict[str, str]:
@@ -149,17 +160,6 @@ def fingerprint() -> str:
     folder = Path(find_spec("keras_gradclip").origin).parent
     sources = [path.read_bytes() for path in sorted(folder.rglob("*.py"))]
     return hashlib.sha256(b"".join(sources)).hexdigest()[:12]
-
-
-def read_cells(path: Path, options: argparse.Namespace) -> list[Cell]:
-    """Returns the cells measured so far; of one measured twice, the last."""
-    if not path.exists():
-        return []
-    cells = [json.loads(line) for line in path.read_text().splitlines()]
-    now = asked(options)
-    cells = [c for c in cells if {key: c.get(key) for key in now} == now]
-    found = {(cell["network"], cell["mode"]): cell for cell in cells}
-    return list(found.values())
 
 
 def _is(cell: Cell, network: str, mode: str) -> bool:
@@ -258,7 +258,7 @@ def main() -> None:
         path = options.json or RESULTS / "overhead.jsonl"
         cells = measure_all(path, options)
         used = " --cpu-time" if options.cpu_time else ""
-        table = report(cells, f"python benchmarks/overhead.py --all{used}")
+        table = report(cells, f"python -m benchmarks.overhead --all{used}")
         path.with_suffix(".md").write_text(table)
         return
     if options.cpu_time:
@@ -276,8 +276,7 @@ def main() -> None:
         _log(f"{TITLES[network]}: {mode}")
         cell = measure(network, mode, options)
         if options.json:
-            with options.json.open("a") as file:
-                file.write(json.dumps(cell) + "\n")
+            Lines(options.json).append(cell)
         print(_table(network, [cell]))
 
 

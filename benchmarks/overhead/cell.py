@@ -16,7 +16,8 @@ from typing import Any
 
 import keras
 import numpy as np
-from overhead_candidates import (
+
+from benchmarks.overhead.candidates import (
     CANDIDATES,
     LONG_CANDIDATES,
     NETWORKS,
