@@ -1,114 +1,70 @@
-"""What the overhead table compares: networks, and optimizers to train them."""
+"""What the overhead table compares: Keras's clipping, ours, the peers', the floors.
+
+A candidate is a function from an optimizer class to an optimizer that clips: so
+each is measured in the same Adam, and alone in one that does nothing else.
+"""
 
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
-import numpy as np
-from keras import layers
 
-from keras_gradclip import (
-    AGC,
-    AdaGC,
-    AutoClip,
-    Chain,
-    ClipByNorm,
-    ClipByValue,
-    QuantileClip,
-    ZClip,
-    optimizers,
-)
-
-BATCH_SIZE, BATCHES = 32, 16
+from benchmarks.overhead.bars import CLIPVALUE, REFERENCE, floor_of
+from benchmarks.overhead.hook import BACKEND
+from benchmarks.overhead.peers import peers
+from benchmarks.overhead.rules import rule_candidates
+from keras_gradclip.optimizers import ClippingMixin
 
 # So small that the weights stay where they are: the last block of a run
 # does the same arithmetic as the first.
 LEARNING_RATE = 1e-6
 
-NO_CLIPPING, REFERENCE = "no clipping", "Keras global_clipnorm"
-CONTROL = f"{REFERENCE}, once more"
+NO_CLIPPING, CONTROL = "no clipping", f"{REFERENCE}, once more"
+
+# The instance's class, which is where Keras puts torch's fast path.
+Adam = type(keras.optimizers.Adam())
+Candidate = Callable[[type], Any]
 
 
-class Network(NamedTuple):
-    """What is trained, and in blocks of how many steps it is timed."""
-
-    input_shape: tuple[int, ...]
-    hidden: Callable[[], list[keras.Layer]]
-    steps: int
-    rounds: int
-
-    def build(self) -> keras.Model:
-        """Returns a new model, with the same weights every time."""
-        keras.utils.set_random_seed(0)
-        inputs = keras.Input(self.input_shape)
-        return keras.Sequential([inputs, *self.hidden(), layers.Dense(1)])
-
-    def batches(self) -> tuple[np.ndarray, np.ndarray]:
-        """Returns inputs and targets, whose first axis is that of batches.
-
-        The sizes of the targets vary between batches, and so the norms.
-        """
-        numbers = np.random.default_rng(0)
-        shape = (BATCHES, BATCH_SIZE)
-        x = numbers.normal(size=(*shape, *self.input_shape))
-        y = numbers.normal(size=(*shape, 1))
-        y *= np.exp(numbers.normal(size=(BATCHES, 1, 1)))
-        return x.astype("float32"), y.astype("float32")
+def _keras(**arguments: Any) -> Candidate:
+    return lambda base: base(LEARNING_RATE, **arguments)
 
 
-def _dense() -> keras.Layer:
-    return layers.Dense(64, activation="relu", kernel_initializer="he_normal")
+def _mixed(mixin: type, **arguments: Any) -> Candidate:
+    return lambda base: type(mixin.__name__, (mixin, base), {})(
+        LEARNING_RATE, **arguments
+    )
 
 
-NETWORKS = {
-    # 6 variables.
-    "mlp": Network((32,), lambda: [_dense() for _ in range(2)], 20, 300),
-    # 100 variables.
-    "deep": Network((64,), lambda: [_dense() for _ in range(49)], 5, 100),
-    # 5 variables.
-    "lstm": Network((32, 16), lambda: [layers.LSTM(64)], 5, 150),
-}
+def _floors() -> dict[str, type]:
+    if BACKEND == "torch":
+        from benchmarks.overhead.floors_torch import FLOORS
+    elif BACKEND == "tensorflow":
+        from benchmarks.overhead.floors_tensorflow import FLOORS
+    else:
+        return {}
+    return {floor_of(name): floor for name, floor in FLOORS.items()}
 
 
-def _keras(**arguments: Any) -> Callable[[], Any]:
-    return lambda: keras.optimizers.Adam(LEARNING_RATE, **arguments)
-
-
-def _ours(clipper: Any) -> Callable[[], Any]:
-    return lambda: optimizers.Adam(LEARNING_RATE, clipper=clipper)
-
-
-def _autoclip(scope: str, window: int | None) -> tuple[str, Callable[[], Any]]:
-    history = "whole history" if window is None else f"window {window}"
-    return f"AutoClip {scope}, {history}", _ours(AutoClip(window=window, scope=scope))
-
-
-CANDIDATES: dict[str, Callable[[], Any]] = {
+CANDIDATES: dict[str, Candidate] = {
     NO_CLIPPING: _keras(),
     "Keras clipnorm": _keras(clipnorm=1.0),
+    CLIPVALUE: _keras(clipvalue=0.1),
     REFERENCE: _keras(global_clipnorm=1.0),
     CONTROL: _keras(global_clipnorm=1.0),
-    **dict(_autoclip("global", window) for window in (None, 128, 1024, 8192)),
-    **dict(_autoclip("layer", window) for window in (None, 1024)),
-    **dict(_autoclip("variable", window) for window in (None, 1024)),
-    "ClipByNorm global": _ours(ClipByNorm(1.0)),
-    "ClipByNorm variable": _ours(ClipByNorm(1.0, scope="variable")),
-    "ClipByValue": _ours(ClipByValue(0.1)),
-    "AGC unit": _ours(AGC()),
-    "AGC variable": _ours(AGC(scope="variable")),
-    "ZClip global": _ours(ZClip()),
-    "AdaGC variable": _ours(AdaGC()),
-    "QuantileClip global": _ours(QuantileClip()),
-    "Chain of AGC unit and ClipByNorm": _ours(Chain([AGC(), ClipByNorm(1.0)])),
+    **{
+        name: _mixed(ClippingMixin, clipper=clipper)
+        for name, clipper in rule_candidates().items()
+    },
+    **{name: _mixed(hook) for name, hook in {**peers(), **_floors()}.items()},
 }
-LONG_CANDIDATES = (
-    REFERENCE,
-    "AutoClip global, whole history",
-    "AutoClip global, window 1024",
-)
 
 
-def candidates(pattern: str) -> list[str]:
-    """Returns the names that `pattern` is found in, and the reference's."""
-    return [n for n in CANDIDATES if n == REFERENCE or re.search(pattern, n)]
+def candidates(*patterns: str) -> list[str]:
+    """Returns the names in which all patterns are found, and the reference's."""
+    return [
+        name
+        for name in CANDIDATES
+        if name == REFERENCE or all(re.search(p, name) for p in patterns)
+    ]
