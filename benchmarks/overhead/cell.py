@@ -31,8 +31,10 @@ class Trainer:
         self._x, self._y = network.batches()
         self._model = network.build()
         self._model.compile(optimizer, loss="mse", jit_compile=jit_compile)
-        # Builds all that `fit` would build, and compiles.
-        self._model.train_on_batch(self._x[0], self._y[0])
+        # What `fit` calls first. One step of `train_on_batch` would do as well, but
+        # TensorFlow would compile all of it twice, half a minute for 100 variables.
+        self._model._symbolic_build(data_batch=(self._x[0], self._y[0]))
+        self._model.make_train_function()
         self._optimizer_state = [np.array(v) for v in optimizer.variables]
         self._step = _STEPS[BACKEND](self._model, self._x, self._y)
         self.run(1)
@@ -45,7 +47,7 @@ class Trainer:
             next(iter(logs.values())).block_until_ready()
 
     def rewind(self) -> None:
-        """Puts the optimizer back to where it was after one step."""
+        """Puts the optimizer back to where it was before its first step."""
         for variable, value in zip(
             self._model.optimizer.variables, self._optimizer_state
         ):

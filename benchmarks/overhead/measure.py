@@ -57,6 +57,8 @@ def _time(
     name = CLIP_ALONE.get(network, "mlp" if network == "long" else network)
     which = networks.NETWORKS[name]
     limits = which.limits
+    if network in CLIP_ALONE:
+        limits = limits._replace(seconds=30)
     if options.blocks:
         limits = limits._replace(rounds=options.blocks)
     if network == "long":
