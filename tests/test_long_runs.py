@@ -9,7 +9,7 @@ from helpers.stepping import array
 from helpers.training import BACKEND
 from keras import ops
 
-from benchmarks import long_run
+from benchmarks.long_run.updates import RULES, measure
 from keras_gradclip import ClipByNorm, optimizers
 from keras_gradclip._math.quantiles import WholeHistory, WindowHistory
 
@@ -115,14 +115,14 @@ def test_the_log_finds_its_rows_at_any_step(start):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rule", long_run.RULES)
+@pytest.mark.parametrize("rule", RULES)
 def test_a_long_run_stays_flat_and_right(rule):
     steps = 50_000 if BACKEND == "torch" else 1_000_000
-    found = long_run.measure(rule, steps, chunk=steps // 100)
+    found = measure(rule, steps, chunk=steps // 100)
     assert found["updates"] == steps
     assert found["megabytes"][-1] - found["megabytes"][1] < 5
     seconds = np.array(found["seconds"][1:])
     assert seconds[-10:].min() < 1.5 * seconds[:10].min()
-    most = 1.01001 if long_run.RULES[rule] is None else 1.00001
+    most = 1.01001 if RULES[rule] is None else 1.00001
     assert min(found["ratio"]) >= 0.99999
     assert max(found["ratio"]) <= most

@@ -2,8 +2,8 @@
 
 Run it from the root of the repository, on a machine with nothing else to do:
 
-    python benchmarks/dqn_learning.py            # all environments, about an hour
-    python benchmarks/dqn_learning.py --env-id CartPole-v1 --jobs 2
+    python -m benchmarks.dqn_learning            # all environments, about an hour
+    python -m benchmarks.dqn_learning --env-id CartPole-v1 --jobs 2
 
 Each seed is a shell command of its own, timed from the start of the process to
 its end, so that imports, compilation, evaluation and plot all count. A run that
@@ -16,7 +16,6 @@ table and the picture made of all of them.
 
 import argparse
 import csv
-import json
 import os
 import platform
 import re
@@ -31,8 +30,10 @@ from typing import Any
 
 import numpy as np
 
-ROOT = Path(__file__).parents[1]
-RESULTS = Path(__file__).parent / "results"
+from benchmarks import RESULTS, ROOT
+from benchmarks.dqn_learning.curves import draw_curves
+from benchmarks.lines import Lines
+
 SCORES = RESULTS / "dqn_learning"
 COMMAND = "python -m examples.dqn.train --env-id ENVIRONMENT --seed SEED"
 SEEDS = range(10)
@@ -82,40 +83,34 @@ def run_seed(env_id: str, seed: int) -> dict[str, Any]:
     }
 
 
+def scores_of(env_id: str) -> Lines:
+    """The score file of an environment."""
+    return Lines(SCORES / f"{env_id}.jsonl")
+
+
 def run_environment(env_id: str, jobs: int, fresh: bool) -> None:
     """Runs the seeds that are missing, `jobs` at a time."""
-    path = SCORES / f"{env_id}.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    scores = scores_of(env_id)
     if fresh:
-        path.unlink(missing_ok=True)
-    have = {line["seed"] for line in read_lines(path)}
+        scores.forget()
 
     def run(seed: int) -> None:
         line = run_seed(env_id, seed)
-        with path.open("a") as file:
-            file.write(json.dumps(line) + "\n")
+        scores.append(line)
         print(
             f"{env_id} seed {seed}: {line['score']} ({line['seconds']} s)", flush=True
         )
 
     with ThreadPoolExecutor(jobs) as pool:
-        list(pool.map(run, [seed for seed in SEEDS if seed not in have]))
-    lines = sorted(read_lines(path), key=lambda line: line["seed"])
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-
-
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The lines of a score file, none if there is no file."""
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text().splitlines()]
+        list(pool.map(run, [s for s in SEEDS if not scores.has(seed=s)]))
+    scores.sort(lambda line: line["seed"])
 
 
 def write_table() -> None:
     """Writes the table of all score files."""
     rows, details = [], []
     for env_id, bar in BARS.items():
-        lines = read_lines(SCORES / f"{env_id}.jsonl")
+        lines = scores_of(env_id).read()
         if not lines:
             continue
         scores = np.array([line["score"] for line in lines])
@@ -148,7 +143,7 @@ Scores by seed:
 | --- |{" --- |" * len(SEEDS)}
 {chr(10).join(details)}
 
-- Command of each run: `{COMMAND}`; of everything: `python benchmarks/dqn_learning.py`.
+- Command of each run: `{COMMAND}`; of everything: `python -m benchmarks.dqn_learning`.
 - A score is the mean return of 100 greedy episodes. It is that of the weights that
   did best in the greedy evaluations during training, on fresh episodes. "Last
   weights" is the mean score without that choice.
@@ -167,9 +162,6 @@ Scores by seed:
 
 def main() -> None:
     """Runs what is asked for, then renews table and picture."""
-    sys.path.insert(0, str(ROOT))  # The curves are drawn as the example does.
-    from dqn_curves import draw_curves
-
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--env-id", choices=BARS, action="append")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
@@ -178,7 +170,7 @@ def main() -> None:
     for env_id in arguments.env_id or BARS:
         run_environment(env_id, arguments.jobs, arguments.fresh)
     write_table()
-    curves = {env_id: read_lines(SCORES / f"{env_id}.jsonl") for env_id in BARS}
+    curves = {env_id: scores_of(env_id).read() for env_id in BARS}
     draw_curves(RESULTS / "dqn_learning.png", curves, BARS)
 
 

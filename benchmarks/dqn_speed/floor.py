@@ -1,4 +1,4 @@
-"""What no DQN of the recipe can do without, for `dqn_speed.py`.
+"""What no DQN of the recipe can do without, one row of the table.
 
 The environment alone, with random actions; and the matrix products of the
 updates alone, compiled by XLA in a loop of one block, as our updates are:
@@ -14,16 +14,18 @@ from statistics import median
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import dqn_speed_recipe as recipe
 import gymnasium
 import numpy as np
 import tensorflow as tf
+
+from benchmarks.dqn_speed import recipe
+from benchmarks.stopwatch import Clock
 
 ROUNDS = 30
 OBSERVATION_SIZE, NUM_ACTIONS = 4, 2
 
 
-def environment_steps_per_second(seed: int, clock: recipe.Clock) -> float:
+def environment_steps_per_second(seed: int, clock: Clock) -> float:
     """The single environment as `gymnasium.make` gives it, without its checker."""
     env = gymnasium.make(recipe.ENV_ID, disable_env_checker=True)
     generator = np.random.default_rng(seed)
@@ -88,7 +90,7 @@ def make_products(double: bool, seed: int) -> Callable[[], object]:
 
 
 def updates_per_second(
-    run_blocks: Sequence[Callable[[], object]], clock: recipe.Clock
+    run_blocks: Sequence[Callable[[], object]], clock: Clock
 ) -> list[float]:
     """What each makes by the median of its blocks, all of them taking turns.
 

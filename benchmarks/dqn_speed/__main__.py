@@ -1,6 +1,6 @@
 """The DQN example, Stable-Baselines3 and SBX side by side: one recipe, one core.
 
-    python benchmarks/dqn_speed.py
+    python -m benchmarks.dqn_speed
 
 runs every row of the table on every seed, one process after another, all on the
 same core, and writes `results/dqn_speed.jsonl` and `results/dqn_speed.md`. Runs
@@ -18,19 +18,19 @@ import time
 from pathlib import Path
 from typing import Any
 
-import dqn_speed_report
+from benchmarks import RESULTS, ROOT
+from benchmarks.dqn_speed.report import report
+from benchmarks.lines import Lines
 
 Run = dict[str, Any]
 
-HERE = Path(__file__).parent
-RESULTS = HERE / "results"
 WORKERS = {
-    "SB3": "dqn_speed_peer.py",
-    "SBX": "dqn_speed_peer.py",
-    "ours": "dqn_speed_ours.py",
-    "ours, Double off": "dqn_speed_ours.py",
-    "ours, 16 environments": "dqn_speed_ours.py",
-    "floor": "dqn_speed_floor.py",
+    "SB3": "peer",
+    "SBX": "peer",
+    "ours": "ours",
+    "ours, Double off": "ours",
+    "ours, 16 environments": "ours",
+    "floor": "floor",
 }
 # One after another: torch first, so that nothing brings another version of it.
 PEER_PACKAGES = (
@@ -61,8 +61,6 @@ def environment(peers: bool) -> dict[str, str]:
         # For JAX. What is installed for us must not be found by them.
         variables["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
         variables.pop("PYTHONPATH", None)
-    else:
-        variables["PYTHONPATH"] = str(HERE.parent)
     return variables
 
 
@@ -72,13 +70,13 @@ def measure(who: str, seed: int, peers: Path, cpu_time: bool) -> Run:
     Raises:
         SystemExit: If it fails, with the end of what it said.
     """
-    of_peers = WORKERS[who] == "dqn_speed_peer.py"
+    of_peers = WORKERS[who] == "peer"
     python = make_peers(peers) if of_peers else sys.executable
-    command = [str(python), str(HERE / WORKERS[who]), "--who", who]
+    command = [str(python), "-m", f"benchmarks.dqn_speed.{WORKERS[who]}", "--who", who]
     command += ["--seed", str(seed)]
     command += [] if cpu_time else ["--started", str(time.monotonic())]
     done = subprocess.run(
-        command, env=environment(of_peers), capture_output=True, text=True
+        command, cwd=ROOT, env=environment(of_peers), capture_output=True, text=True
     )
     if done.returncode:
         raise SystemExit(f"{who}, seed {seed} failed:\n{done.stderr[-2000:]}")
@@ -88,32 +86,18 @@ def measure(who: str, seed: int, peers: Path, cpu_time: bool) -> Run:
 
 def measure_all(path: Path, options: argparse.Namespace) -> list[Run]:
     """Measures what `path` does not hold yet, a seed of each row in turn."""
-    path.parent.mkdir(exist_ok=True)
-    runs = read_runs(path)
-    clock = "CPU" if options.cpu_time else "wall"
-    runs = [run for run in runs if run["clock"] == clock]
+    lines = Lines(path, {"clock": "CPU" if options.cpu_time else "wall"})
     if options.fresh:
-        runs = [run for run in runs if run["who"] not in options.only]
-        path.write_text("".join(json.dumps(run) + "\n" for run in runs))
-    have = {(run["who"], run["seed"]) for run in runs}
+        lines.forget(lambda run: run["who"] in options.only)
     for seed in range(options.seeds):
         for who in options.only:
-            if (who, seed) in have:
+            if lines.has(who=who, seed=seed):
                 continue
             print(f"{who}, seed {seed}", end=" ", file=sys.stderr, flush=True)
             run = measure(who, seed, options.peers, options.cpu_time)
             print(f"{run['seconds']:.0f} s", file=sys.stderr, flush=True)
-            with path.open("a") as file:
-                file.write(json.dumps(run) + "\n")
-            runs.append(run)
-    return runs
-
-
-def read_runs(path: Path) -> list[Run]:
-    """The runs measured so far."""
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text().splitlines()]
+            lines.append(run)
+    return lines.read()
 
 
 def parse() -> argparse.Namespace:
@@ -122,7 +106,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--peers",
         type=Path,
-        default=HERE.parent / ".venv-peers",
+        default=ROOT / ".venv-peers",
         metavar="FOLDER",
         help="the peers' environment; made if it is not there",
     )
@@ -148,7 +132,7 @@ def main() -> None:
         os.sched_setaffinity(0, {core})
     path = RESULTS / "dqn_speed.jsonl"
     runs = measure_all(path, options)
-    path.with_suffix(".md").write_text(dqn_speed_report.report(runs))
+    path.with_suffix(".md").write_text(report(runs))
 
 
 if __name__ == "__main__":

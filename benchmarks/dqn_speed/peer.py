@@ -1,15 +1,17 @@
-"""One run of Stable-Baselines3's or SBX's DQN, for `dqn_speed.py`.
+"""One run of Stable-Baselines3's or SBX's DQN, two rows of the table.
 
 It runs in the peers' environment. The settings are those that RL Zoo found for
 CartPole-v1; each block of updates is one call of `train` in both libraries, and
 both fetch its loss, so that nothing is left to do when it returns.
 """
 
-import dqn_speed_recipe as recipe
 import torch
 from stable_baselines3 import DQN
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.evaluation import evaluate_policy
+
+from benchmarks.dqn_speed import recipe
+from benchmarks.stopwatch import Stopwatch
 
 HYPER_PARAMETERS = {
     "learning_rate": 2.3e-3,
@@ -36,9 +38,7 @@ def main() -> None:
 
         kind, arguments = sbx.DQN, {}
         packages += ["sbx-rl", "jax"]
-    loop, block = (
-        recipe.Stopwatch(kind, name, options.clock) for name in ("learn", "train")
-    )
+    loop, block = (Stopwatch(kind, name, options.clock) for name in ("learn", "train"))
     model = kind(
         "MlpPolicy", recipe.ENV_ID, seed=options.seed, **HYPER_PARAMETERS, **arguments
     )

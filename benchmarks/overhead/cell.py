@@ -7,28 +7,21 @@ shuffled every round. What another process takes from the machine then hits
 all of them alike, and their ratios survive it. Single wall times do not.
 """
 
-import gc
 import itertools
-import random
-import time
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
-from overhead_candidates import (
-    CANDIDATES,
-    LONG_CANDIDATES,
-    NETWORKS,
-    REFERENCE,
-    Network,
-)
 
-BACKEND = keras.backend.backend()
-LONG_RUN, SHORT_RUN = 100_000, 10
-MOST_SECONDS = 150
+from benchmarks.overhead.bars import AUTOCLIPS, REFERENCE
+from benchmarks.overhead.candidates import CANDIDATES, Adam
+from benchmarks.overhead.hook import BACKEND
+from benchmarks.overhead.networks import NETWORKS, Network
+from benchmarks.overhead.turns import Limits, Times, interleave
 
-Times = dict[str, np.ndarray]
+# `benchmarks.long_run` goes on from here, to a million.
+LONG_RUN, SHORT_RUN = 30_000, 10
+LONG_CANDIDATES = (REFERENCE, *AUTOCLIPS[::2])
 
 
 class Trainer:
@@ -38,8 +31,10 @@ class Trainer:
         self._x, self._y = network.batches()
         self._model = network.build()
         self._model.compile(optimizer, loss="mse", jit_compile=jit_compile)
-        # Builds all that `fit` would build, and compiles.
-        self._model.train_on_batch(self._x[0], self._y[0])
+        # What `fit` calls first. One step of `train_on_batch` would do as well, but
+        # TensorFlow would compile all of it twice, half a minute for 100 variables.
+        self._model._symbolic_build(data_batch=(self._x[0], self._y[0]))
+        self._model.make_train_function()
         self._optimizer_state = [np.array(v) for v in optimizer.variables]
         self._step = _STEPS[BACKEND](self._model, self._x, self._y)
         self.run(1)
@@ -52,7 +47,7 @@ class Trainer:
             next(iter(logs.values())).block_until_ready()
 
     def rewind(self) -> None:
-        """Puts the optimizer back to where it was after one step."""
+        """Puts the optimizer back to where it was before its first step."""
         for variable, value in zip(
             self._model.optimizer.variables, self._optimizer_state
         ):
@@ -102,7 +97,12 @@ _STEPS = {"tensorflow": _tensorflow_step, "jax": _jax_step, "torch": _torch_step
 
 
 def measure_network(
-    name: str, jit_compile: bool, rounds: int, log: Any, clock: Any, chosen: list[str]
+    network: Network,
+    jit_compile: bool,
+    limits: Limits,
+    log: Any,
+    clock: Any,
+    chosen: list[str],
 ) -> Times:
     """Times one step of every chosen candidate on a network.
 
@@ -113,37 +113,35 @@ def measure_network(
     Returns:
         As `interleave`, without the candidates that fail to train.
     """
-    network = NETWORKS[name]
     trainers = {}
-    first = Trainer(network, CANDIDATES[REFERENCE](), jit_compile)
+    first = Trainer(network, CANDIDATES[REFERENCE](Adam), jit_compile)
     for candidate in chosen:
         log(f"building {candidate}")
         try:
-            optimizer = CANDIDATES[candidate]()
+            optimizer = CANDIDATES[candidate](Adam)
             trainers[candidate] = Trainer(network, optimizer, jit_compile)
         except Exception as error:  # One that fails must not cost the table.
             log(f"{candidate} fails: {type(error).__name__}: {error}")
-    times = interleave(trainers, network.steps, rounds, log, clock)
+    times = interleave(trainers, network.steps, limits, log, clock)
     del first  # Until here it has kept its place in memory.
     return times
 
 
-def measure_long_run(
-    jit_compile: bool, rounds: int, log: Any, clock: Any, long_run: int = LONG_RUN
-) -> Times:
-    """Times the MLP's steps around the tenth and after `long_run` of them.
+def measure_long_run(jit_compile: bool, limits: Limits, log: Any, clock: Any) -> Times:
+    """Times the MLP's steps around the tenth and after `LONG_RUN` of them.
 
     Returns:
         As `interleave`; the names of the candidates that have run long end
         in ", late".
     """
     early, late = {}, {}
+    network = NETWORKS["mlp"]
     for candidate in LONG_CANDIDATES:
-        log(f"running {candidate} for {long_run} steps")
-        make, network = CANDIDATES[candidate], NETWORKS["mlp"]
-        early[candidate] = Trainer(network, make(), jit_compile)
-        late[f"{candidate}, late"] = Trainer(network, make(), jit_compile)
-        late[f"{candidate}, late"].run(long_run)
+        log(f"running {candidate} for {LONG_RUN} steps")
+        make = CANDIDATES[candidate]
+        early[candidate] = Trainer(network, make(Adam), jit_compile)
+        late[f"{candidate}, late"] = Trainer(network, make(Adam), jit_compile)
+        late[f"{candidate}, late"].run(LONG_RUN)
 
     def rewind(turn: int) -> None:
         if turn % 10 == 0:
@@ -151,68 +149,5 @@ def measure_long_run(
                 trainer.rewind()
                 trainer.run(SHORT_RUN)
 
-    steps = NETWORKS["mlp"].steps
-    return interleave({**early, **late}, steps, rounds, log, clock, rewind)
-
-
-def interleave(
-    trainers: dict[str, Trainer],
-    steps: int,
-    rounds: int,
-    log: Any,
-    clock: Callable[[], float],
-    before_round: Callable[[int], None] = lambda turn: None,
-) -> Times:
-    """Times blocks of steps, the trainers taking turns.
-
-    On a busy machine it ends after `MOST_SECONDS`, with fewer rounds.
-
-    Returns:
-        For each trainer the microseconds per step of its blocks, shape
-        `(rounds,)`.
-    """
-    times: dict[str, list[float]] = {name: [] for name in trainers}
-    order = random.Random(0)
-    # What lives now stays: no candidate pays for a look through it all.
-    gc.collect()
-    gc.freeze()
-    log(f"timing {rounds} rounds")
-    end = time.monotonic() + MOST_SECONDS
-    for turn in range(rounds):
-        if turn >= 10 and time.monotonic() > end:
-            break
-        before_round(turn)
-        for name in order.sample(list(trainers), len(trainers)):
-            trainers[name].run(1)  # Brings its memory back into the caches.
-            start = clock()
-            trainers[name].run(steps)
-            times[name].append((clock() - start) / steps * 1e6)
-    return {name: np.array(values) for name, values in times.items()}
-
-
-def summarize(times: Times, bases: dict[str, str]) -> dict[str, dict[str, float]]:
-    """Returns each candidate's time, and its ratio to its base.
-
-    A ratio is taken within each round. The table shows the median over
-    rounds; the quartiles show the noise. `low_ratio` is that of the 10th
-    percentiles of the times: an estimate from the blocks that nothing
-    interrupted.
-    """
-    summary = {}
-    for name, base in bases.items():
-        if name not in times or base not in times:
-            continue
-        ratios = times[name] / times[base]
-        low, low_of_base = (np.percentile(times[n], 10) for n in (name, base))
-        summary[name] = {
-            "us": np.median(times[name]),
-            "low_us": low,
-            "ratio": np.median(ratios),
-            "ratio_25": np.percentile(ratios, 25),
-            "ratio_75": np.percentile(ratios, 75),
-            "low_ratio": low / low_of_base,
-        }
-    return {
-        name: {key: round(float(v), 4) for key, v in entry.items()}
-        for name, entry in summary.items()
-    }
+    steps = network.steps
+    return interleave({**early, **late}, steps, limits, log, clock, rewind)

@@ -1,6 +1,6 @@
 """The DQN example on a game of Atari: steps per second, where they go, memory.
 
-    python benchmarks/dqn_atari.py
+    python -m benchmarks.dqn_atari
 
 trains Pong with its settings in `configs.py` and writes `results/dqn_atari.md`.
 It needs the extras `dqn` and `atari`.
@@ -15,12 +15,12 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-import dqn_speed_recipe as recipe
-
+from benchmarks import RESULTS
+from benchmarks.stopwatch import Stopwatch
 from examples.dqn.configs import tuned_config
 from examples.dqn.train import main as train
 
-RESULT = Path(__file__).parent / "results" / "dqn_atari.md"
+RESULT = RESULTS / "dqn_atari.md"
 PACKAGES = ["keras", "tensorflow", "gymnasium", "ale-py", "numpy"]
 LARGE = 1_000_000
 
@@ -38,8 +38,8 @@ def main() -> None:
     from examples.dqn.graph_policy import GraphPolicy
     from examples.dqn.trainer import Trainer
 
-    def watch(owner: type, *names: str) -> list[recipe.Stopwatch]:
-        return [recipe.Stopwatch(owner, name, time.perf_counter) for name in names]
+    def watch(owner: type, *names: str) -> list[Stopwatch]:
+        return [Stopwatch(owner, name, time.perf_counter) for name in names]
 
     # Evaluation steps environments and acts as well: it is taken out below.
     loop, evaluation, saving, collecting = watch(
@@ -74,7 +74,7 @@ def main() -> None:
     options.result.write_text(
         f"""# DQN on {options.env_id}
 
-Made by `python benchmarks/dqn_atari.py`, on the CPU, with
+Made by `python -m benchmarks.dqn_atari`, on the CPU, with
 {os.cpu_count()} cores, which other processes used as well.
 Python {platform.python_version()}, {versions}.
 

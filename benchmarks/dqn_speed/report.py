@@ -1,4 +1,4 @@
-"""The Markdown of `dqn_speed.py`: tables, and which bars hold."""
+"""The Markdown of the result: tables, and which bars hold."""
 
 from collections.abc import Iterable, Sequence
 from statistics import median
@@ -55,7 +55,7 @@ def report(runs: Sequence[Run]) -> str:
     option = " --cpu-time" if by_cpu else ""
     parts = [
         "# DQN on CartPole-v1: the example, Stable-Baselines3 and SBX on one core",
-        f"Made by `python benchmarks/dqn_speed.py{option}`, on one core of "
+        f"Made by `python -m benchmarks.dqn_speed{option}`, on one core of "
         + " or ".join(sorted({run["machine"] for run in runs}))
         + ", one thread everywhere, with "
         + ", ".join(f"{name} {number}" for name, number in versions.items())

@@ -1,4 +1,4 @@
-"""One run of the DQN example, for `dqn_speed.py`, with its time split up.
+"""One run of the DQN example, three rows of the table, with its time split up.
 
 The example itself is not changed: methods are replaced from outside by ones
 that are timed, and one that is gone, or is not called, ends the run.
@@ -9,8 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import dqn_speed_recipe as recipe
-
+from benchmarks.dqn_speed import recipe
+from benchmarks.stopwatch import Stopwatch
 from examples.dqn.config import Config
 from examples.dqn.train import main as train
 
@@ -43,10 +43,10 @@ def make_config(who: str, seed: int, folder: Path) -> Config:
 
 
 def share_of_floor(
-    block: recipe.Stopwatch, double: bool, options: argparse.Namespace
+    block: Stopwatch, double: bool, options: argparse.Namespace
 ) -> float:
     """Our updates per second over those of their matrix products alone."""
-    from dqn_speed_floor import make_products, updates_per_second
+    from benchmarks.dqn_speed.floor import make_products, updates_per_second
 
     agent, *arguments = block.last
     ours, products = updates_per_second(
@@ -65,8 +65,8 @@ def main() -> None:
     from examples.dqn.replay import Replay
     from examples.dqn.trainer import Trainer
 
-    def watch(owner: type, *names: str) -> list[recipe.Stopwatch]:
-        return [recipe.Stopwatch(owner, name, options.clock) for name in names]
+    def watch(owner: type, *names: str) -> list[Stopwatch]:
+        return [Stopwatch(owner, name, options.clock) for name in names]
 
     [loop], [block] = watch(Trainer, "run"), watch(Agent, "update")
     parts = {

@@ -1,0 +1,1 @@
+"""How well does the DQN example learn, on ten seeds of each environment?"""

@@ -1,0 +1,1 @@
+"""How fast is the DQN example, beside its peers and beside what bounds it?"""

@@ -1,0 +1,1 @@
+"""Do time, memory and thresholds stay as they are over a million updates?"""

@@ -1,0 +1,1 @@
+"""What does clipping add to a training step?"""
