@@ -43,7 +43,7 @@ def definitions(name):
 
 
 def test_the_contract_is_read_whole():
-    assert {"COUNT_DTYPE", "POSITION_DTYPE", "TrainStepWithLogs"} == CONSTANTS
+    assert {"COUNT_DTYPE", "POSITION_DTYPE", "TrainStepWithLogs", "ops"} == CONSTANTS
     assert FUNCTIONS["keep"] == ["observed", "new", "old"]
     assert len(FUNCTIONS) > 15
 

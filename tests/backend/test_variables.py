@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from helpers.stepping import BACKEND, array, tensors
+from helpers.stepping import BACKEND, array
 from keras import ops
 
 from keras_gradclip._backend import backend
@@ -21,13 +21,13 @@ def made(value, dtype="float32"):
     return keras.Variable(np.asarray(value, dtype), trainable=False, dtype=dtype)
 
 
-def test_where_minimum_and_maximum():
-    first, second = tensors([[1.0, 5.0], [4.0, 2.0]])
-    condition = tensor([True, False])
-    assert array(backend.where(condition, first, second)).tolist() == [1.0, 2.0]
-    assert array(backend.where(condition, first, np.inf)).tolist() == [1.0, np.inf]
-    assert array(backend.minimum(first, second)).tolist() == [1.0, 2.0]
-    assert array(backend.maximum(first, second)).tolist() == [4.0, 5.0]
+@pytest.mark.parametrize("sizes", [[3], [1, 2], [2, 0, 1], [0, 3]])
+def test_split_cuts_a_row_into_pieces(sizes):
+    pieces = backend.split(tensor([1.0, 2.0, 3.0]), sizes)
+    ends = np.cumsum(sizes)[:-1]
+    expected = np.split([1.0, 2.0, 3.0], ends)
+    for piece, value in zip(pieces, expected, strict=True):
+        np.testing.assert_array_equal(array(piece), value)
 
 
 @pytest.mark.parametrize("shape", [(3,), (3, 4), (3, 2, 2)])

@@ -84,8 +84,9 @@ def test_the_whole_after_is_the_norm_of_what_comes_out(scope, exclude):
 
 def test_effect_is_what_was_decided():
     measure, _ = measured("layer")
-    thresholds, scales = tensors([[1.0, 2.0], [0.5, 1.0]])
-    norms, *rest = measure.effect(thresholds, scales)
+    thresholds, scales, kept = tensors([[1.0, 2.0], [0.5, 1.0], 1.0])
+    finite = keras.ops.convert_to_tensor(True)
+    norms, *rest = measure.effect(thresholds, scales, finite, kept)
     np.testing.assert_array_equal(array(norms), array(measure.norms))
     np.testing.assert_array_equal(array(rest[0]), [1.0, 2.0])
     np.testing.assert_array_equal(array(rest[1]), [0.5, 1.0])

@@ -152,4 +152,5 @@ def test_unit_axes_are_found_for_each_variable():
     assert groups.unit_axes == ((0,), (0,), (0, 1), (0,))
     groups = group_variables(variables(), "unit", known_axes={"dense/kernel": (1,)})
     assert groups.unit_axes == ((1,), (0,), (0,), (0,))
+    assert groups.unit_shapes == ((3, 1), (1,), (1, 4), (1,))
     assert group_variables(variables(), "variable").unit_axes == ()

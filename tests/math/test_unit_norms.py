@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from helpers.stepping import (
+    BACKEND,
     HAS_SPARSE,
     array,
     arrays,
@@ -40,6 +41,12 @@ def norm(parts):
 def scaled(measure, scales, untouched=1.0):
     scales, kept = tensors([scales, untouched])
     return measure.scaled(scales, kept, keras.ops.convert_to_tensor(True))
+
+
+def effect(measure, scales, finite=True, untouched=1.0):
+    scales, kept = tensors([scales, untouched])
+    finite = keras.ops.convert_to_tensor(finite)
+    return arrays(measure.effect(scales, scales, finite, kept))
 
 
 def test_norms_are_those_of_the_units():
@@ -91,8 +98,7 @@ def test_the_effect_is_of_the_units_as_one_group():
     measure = measured(exclude="dense/kernel")
     scales = np.linspace(0.2, 0.9, UNITS - 2)
     taking_part = arrays(scaled(measure, scales))[1:]
-    effect = measure.effect(*tensors([np.ones(UNITS - 2), scales]))
-    norms, thresholds, factors = arrays(effect)
+    norms, thresholds, factors = effect(measure, scales)
     assert norms.shape == thresholds.shape == factors.shape == (1,)
     before, after = norm(GRADIENTS[1:]), norm(taking_part)
     np.testing.assert_allclose(norms, [before], rtol=1e-5)
@@ -101,8 +107,15 @@ def test_the_effect_is_of_the_units_as_one_group():
 
 
 def test_the_effect_of_scales_of_one_is_exactly_one():
-    effect = measured().effect(*tensors([np.ones(UNITS), np.ones(UNITS)]))
-    np.testing.assert_array_equal(array(effect[2]), [1.0])
+    np.testing.assert_array_equal(effect(measured(), np.ones(UNITS))[2], [1.0])
+
+
+@pytest.mark.parametrize("untouched", [0.0, 1.0])
+def test_the_effect_on_a_broken_step_is_what_became_of_it(untouched):
+    broken = [np.full_like(GRADIENTS[0], np.nan), *GRADIENTS[1:]]
+    measure = measured(tensors(broken))
+    scales = effect(measure, np.full(UNITS, untouched), False, untouched)[2]
+    np.testing.assert_array_equal(scales, [untouched])
 
 
 def test_axes_that_sum_nothing_make_each_element_a_unit():
@@ -130,9 +143,7 @@ def test_no_gradient_at_all_has_no_units():
     measure = measured([None] * 4)
     assert array(measure.norms).shape == array(measure.weight_norms()).shape == (0,)
     assert array(measure.whole) == 0
-    np.testing.assert_array_equal(
-        array(measure.effect(*tensors([np.zeros(0)] * 2))[2]), [1.0]
-    )
+    np.testing.assert_array_equal(effect(measure, np.zeros(0))[2], [1.0])
 
 
 ROWS, INDICES = np.array([[3.0, 4.0], [1.0, 0.0], [3.0, 4.0]]), [2, 0, 2]
@@ -173,3 +184,31 @@ def test_a_unit_that_reaches_over_all_rows_is_measured_dense():
     (result,) = scaled(measure, [0.5, 0.25])
     assert type(result) is type(gradient)
     np.testing.assert_allclose(array(result), whole * [0.5, 0.25], rtol=1e-6)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="only there sizes come late")
+def test_how_many_rows_there_are_may_be_known_in_the_step_only():
+    import tensorflow as tf
+
+    table = variable("table/embeddings", np.ones((4, 2)))
+    groups = group_variables([table, variables()[1]], "unit")
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec((None, 2), "float32"),
+            tf.TensorSpec((None,), "int64"),
+            tf.TensorSpec((2,), "float32"),
+        ]
+    )
+    def halved(rows, indices, bias):
+        gradient = tf.IndexedSlices(rows, indices, tf.constant((4, 2)))
+        measure = UnitNorms([gradient, bias], [table, variables()[1]], groups)
+        scales = 0.5 * tf.ones_like(measure.norms)
+        return measure.scaled(scales, tf.constant(1.0), tf.constant(True))
+
+    for count in (3, 2, 1):
+        rows, indices = ROWS[:count].astype("float32"), np.array(INDICES[:count])
+        first, second = halved(rows, indices, np.float32([2.0, 4.0]))
+        expected = 0.5 * dense(rows, indices, 4)
+        np.testing.assert_allclose(array(first), expected, rtol=1e-6)
+        np.testing.assert_array_equal(array(second), [1.0, 2.0])
