@@ -1,6 +1,7 @@
 """The package as a whole: what importing it does, what it promises."""
 
 import importlib
+import os
 import pkgutil
 import re
 import subprocess
@@ -89,6 +90,51 @@ def test_private_keras_is_touched_in_one_module_only():
         if path.name != "_keras.py":
             read = set(re.findall(r"\w\.(_[a-z]\w*)", text))
             assert read & private == set(), path
+
+
+def test_nothing_but_public_names_stands_in_the_package():
+    # The rest, such as `dir` in a new process shows it, is private modules.
+    script = "import keras_gradclip as kg; print(*dir(kg))"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT.parent,
+    )
+    shown = {name for name in done.stdout.split() if not name.startswith("_")}
+    assert shown == set(keras_gradclip.__all__)
+
+
+def test_every_public_name_can_be_imported():
+    assert len(set(keras_gradclip.__all__)) == len(keras_gradclip.__all__)
+    packages = (
+        keras_gradclip,
+        keras_gradclip.callbacks,
+        keras_gradclip.clippers,
+        keras_gradclip.clippers.base,
+        keras_gradclip.models,
+        keras_gradclip.optimizers,
+    )
+    for package in packages:
+        names = {}
+        exec(f"from {package.__name__} import *", names)
+        assert set(package.__all__) <= set(names), package
+
+
+def test_a_backend_that_does_not_train_is_refused_with_the_choices():
+    done = subprocess.run(
+        [sys.executable, "-c", "import keras_gradclip"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT.parent,
+        env={**os.environ, "KERAS_BACKEND": "numpy"},
+    )
+    assert done.returncode != 0
+    assert done.stderr.splitlines()[-1] == (
+        "ImportError: keras_gradclip needs a backend that trains: `KERAS_BACKEND` must "
+        "be one of 'tensorflow', 'jax', 'torch'. Received: 'numpy'"
+    )
 
 
 def test_public_names_exist_and_are_documented():

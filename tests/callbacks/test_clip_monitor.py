@@ -3,13 +3,14 @@
 import keras
 import numpy as np
 import pytest
-from helpers.training import BACKEND, RUN_MODES, data, fit, mlp
+from helpers.training import BACKEND, RUN_MODES, data, fit, mlp, weights
 
 from keras_gradclip import (
     AGC,
     AutoClip,
     Chain,
     ClipByNorm,
+    ClipByValue,
     ClipMonitor,
     optimizers,
 )
@@ -56,8 +57,7 @@ def test_the_trace_holds_every_step(mode):
 def test_the_trace_is_whole_when_the_log_is_short(monkeypatch):
     expected, _ = monitored(AutoClip(30), epochs=3)
     monkeypatch.setattr(
-        "keras_gradclip.optimizers.clip_state.ClipState.log_length_for",
-        staticmethod(lambda groups: 3),
+        "keras_gradclip.optimizers.clip_log.log_length_for", lambda groups: 3
     )
     short, _ = monitored(AutoClip(30), epochs=3)
     for name, values in expected.trace.items():
@@ -67,8 +67,7 @@ def test_the_trace_is_whole_when_the_log_is_short(monkeypatch):
 @pytest.mark.skipif(BACKEND == "torch", reason="steps_per_execution is 1 on torch")
 def test_lost_steps_are_told(monkeypatch):
     monkeypatch.setattr(
-        "keras_gradclip.optimizers.clip_state.ClipState.log_length_for",
-        staticmethod(lambda groups: 3),
+        "keras_gradclip.optimizers.clip_log.log_length_for", lambda groups: 3
     )
     with pytest.warns(UserWarning, match="lost steps 0 to"):
         monitored(AutoClip(30), epochs=1, steps_per_execution=8)
@@ -99,6 +98,44 @@ def test_the_norm_is_that_of_the_whole_gradient():
         np.testing.assert_allclose(logs["grad_norm"], whole_logs["grad_norm"], 1e-5)
     assert len(parts.groups) == 4
     assert chained.groups == ("0/global", "1/global")
+
+
+WITH_PARTS_LEFT_OUT = {
+    "exclude": lambda: ClipByNorm(1.0, exclude="last"),
+    "include": lambda: ClipByNorm(0.1, include="bias", scope="variable"),
+    "unit": lambda: AGC(0.01, exclude="last"),
+    "value": lambda: ClipByValue(0.1, exclude="last"),
+    "chain": lambda: Chain(
+        [AGC(0.01, exclude="last"), ClipByNorm(1.0, include="last")]
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", WITH_PARTS_LEFT_OUT)
+def test_the_norm_is_of_the_whole_gradient_whatever_is_left_out(kind):
+    def standing_still(*args, **arguments):
+        return optimizers.SGD(0.0, clipper=arguments["clipper"])
+
+    # With a rate of 0 every rule sees the same gradients.
+    _, logs = monitored(WITH_PARTS_LEFT_OUT[kind](), optimizer=standing_still)
+    _, whole = monitored(ClipByNorm(1e9), optimizer=standing_still)
+    np.testing.assert_allclose(logs["grad_norm"], whole["grad_norm"], rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", WITH_PARTS_LEFT_OUT)
+def test_the_trace_has_the_whole_norm_before_and_after(kind):
+    model, monitor = mlp(), ClipMonitor()
+    before = weights(model)
+    x, y = data(samples=8)
+    clipper = WITH_PARTS_LEFT_OUT[kind]()
+    model.compile(optimizers.SGD(1.0, clipper=clipper), "mse", jit_compile=False)
+    model.fit(x, y, batch_size=8, verbose=0, callbacks=[monitor])
+    assert {"grad_norm", "grad_norm_clipped"} < set(monitor.trace)
+    # At a rate of 1 the step is the clipped gradient.
+    steps = [b - a for a, b in zip(weights(model), before)]
+    applied = np.sqrt(sum((step**2).sum() for step in steps))
+    np.testing.assert_allclose(monitor.trace["grad_norm_clipped"], [applied], 1e-4)
+    assert monitor.trace["grad_norm"][0] > applied
 
 
 def test_other_callbacks_see_the_entries(tmp_path):
@@ -155,6 +192,11 @@ def test_nothing_is_read_per_batch(monkeypatch):
 def test_an_optimizer_without_a_clipper_is_refused():
     with pytest.raises(ValueError, match="needs an optimizer with a clipper"):
         fit(mlp(), keras.optimizers.SGD(), callbacks=[ClipMonitor()])
+
+
+def test_the_groups_before_training_are_refused():
+    with pytest.raises(ValueError, match=r"`groups` .*once training has begun.*`fit`"):
+        _ = ClipMonitor().groups
 
 
 def test_the_trace_before_training_is_refused():

@@ -3,9 +3,10 @@
 import keras
 import numpy as np
 import pytest
-from helpers.stepping import array, arrays, tensors, variable, variables
+from helpers.stepping import array, tensors, variable, variables
 
-from keras_gradclip._math.groups import group_variables, path_of
+from keras_gradclip import ClipByNorm, optimizers
+from keras_gradclip._math.groups import group_variables
 
 
 @pytest.mark.parametrize(
@@ -26,22 +27,31 @@ def test_scope_divides_the_variables(scope, names, group_of):
     assert groups.names == names
     assert groups.group_of == group_of
     assert len(groups) == len(names)
-    assert groups.whole == slice(None)
+    assert groups.left_out == []
+    assert groups.rows == list(group_of)
 
 
 @pytest.mark.parametrize(
-    ("scope", "names", "group_of"),
+    ("scope", "names", "group_of", "rows"),
     [
-        ("global", ("global",), (None, 0, 0, None)),
-        ("layer", ("dense", "head"), (None, 0, 1, None)),
-        ("variable", ("dense/bias", "head/kernel"), (None, 0, 1, None)),
-        ("unit", ("unit",), (None, 0, 0, None)),
+        ("global", ("global",), (None, 0, 0, None), [1, 0, 0, 1]),
+        ("layer", ("dense", "head"), (None, 0, 1, None), [2, 0, 1, 2]),
+        ("variable", ("dense/bias", "head/kernel"), (None, 0, 1, None), [2, 0, 1, 2]),
+        ("unit", ("unit",), (None, 0, 0, None), [1, 0, 0, 1]),
     ],
 )
-def test_variables_left_out_have_no_group(scope, names, group_of):
+def test_variables_left_out_have_no_group(scope, names, group_of, rows):
     groups = group_variables(variables(), scope, exclude=["dense/kernel", "head/bias"])
     assert groups.names == names
     assert groups.group_of == group_of
+    assert groups.left_out == [0, 3]
+    assert groups.rows == rows
+
+
+def test_full_has_a_float32_for_each_group():
+    full = group_variables(variables(), "layer").full(2.5)
+    assert full.dtype == "float32"
+    np.testing.assert_array_equal(full, [2.5, 2.5])
 
 
 def test_layer_whose_variables_are_apart_is_one_group():
@@ -70,53 +80,69 @@ def test_variables_with_one_path_are_groups_of_their_own(paths):
     assert len(set(groups.names)) == len(paths)
 
 
+@pytest.mark.parametrize(
+    ("paths", "names", "group_of"),
+    [
+        (
+            ["p/kernel", "p/bias", "p/kernel", "p/bias", "out/kernel"],
+            ("p", "p_1", "out"),
+            (0, 0, 1, 1, 2),
+        ),
+        # The second begins where a path comes again, wherever that is.
+        (["p/kernel", "out/kernel", "p/kernel", "p/bias"], None, (0, 1, 2, 2)),
+        # A name that is made up is not that of another layer.
+        (["p/kernel", "p/kernel", "p_1/kernel"], ("p", "p_2", "p_1"), (0, 1, 2)),
+    ],
+)
+def test_two_layers_of_one_name_are_two_groups(paths, names, group_of):
+    groups = group_variables([variable(path, [1.0]) for path in paths], "layer")
+    assert groups.group_of == group_of
+    assert len(set(groups.names)) == len(groups.names)
+    assert names is None or groups.names == names
+
+
+def test_two_towers_with_a_layer_of_one_name_are_clipped_apart():
+    def tower(name):
+        inputs = keras.Input((4,))
+        return keras.Model(
+            inputs, keras.layers.Dense(3, name="proj")(inputs), name=name
+        )
+
+    inputs = keras.Input((4,))
+    # Beside such gradients those of the other would be scaled to nothing.
+    both = tower("image")(inputs) + tower("text")(1000.0 * inputs)
+    model = keras.Model(inputs, keras.layers.Dense(1, name="out")(both))
+    clipper = ClipByNorm(1.0, scope="layer")
+    model.compile(optimizers.SGD(0.0, clipper=clipper), "mse")
+    x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+    model.fit(x, x.sum(1, keepdims=True), batch_size=64, verbose=0)
+    groups = model.optimizer.clip_groups
+    assert len(groups) == len(set(groups)) == 3
+    norms = model.optimizer.clip_history()["norm"][0]
+    assert norms[groups.index("proj_1")] > 100 * norms[groups.index("proj")]
+
+
 def test_nobody_left_is_an_error_that_lists_the_variables():
     with pytest.raises(ValueError, match=r"leave at least one.*'dense/kernel'"):
         group_variables(variables(), "global", include="nothing")
 
 
-def test_path_of_a_variable_that_has_only_a_name():
-    class Bare:
-        name = "w:0"
-
-    assert path_of(Bare()) == "w:0"
-    assert path_of(variables()[0]) == "dense/kernel"
-
-
 @pytest.mark.parametrize("exclude", [None, "dense/bias", ["dense/bias", "head/kernel"]])
 @pytest.mark.parametrize("scope", ["global", "layer", "variable"])
-def test_norms_are_those_of_the_groups(scope, exclude):
+def test_sums_are_those_of_the_groups(scope, exclude):
     groups = group_variables(variables(), scope, exclude=exclude)
     sums = np.array([1.0, 4.0, 9.0, 16.0])
     expected = np.zeros(len(groups))
     for group, value in zip(groups.group_of, sums):
         if group is not None:
             expected[group] += value
-    result = groups.norms(*tensors([sums]))
-    np.testing.assert_allclose(array(result), np.sqrt(expected), rtol=1e-6)
+    np.testing.assert_allclose(array(groups.sums(*tensors([sums]))), expected)
 
 
-def test_weight_norms():
-    groups = group_variables(variables(), "layer")
-    values = [keras.ops.convert_to_numpy(v).astype("float64") for v in variables()]
-    sums = [(v**2).sum() for v in values]
-    expected = np.sqrt([sums[0] + sums[1], sums[2] + sums[3]])
-    np.testing.assert_allclose(
-        array(groups.weight_norms(tensors(values))), expected, 1e-5
-    )
-    np.testing.assert_allclose(array(groups.weight_norms(variables())), expected, 1e-5)
-
-
-def test_values_are_spread_to_the_variables():
-    groups = group_variables(variables(), "layer", exclude="dense/bias")
-    values, otherwise = tensors([[2.0, 3.0], 7.0])
-    assert arrays(groups.spread(values, otherwise)) == [2.0, 7.0, 3.0, 3.0]
-
-
-def test_variable_sums_fill_up_with_zeros():
-    groups = group_variables(variables(), "global")
-    (two,) = tensors([2.0])
-    np.testing.assert_array_equal(array(groups.variable_sums({2: two})), [0, 0, 2, 0])
+def test_one_variable_left_of_several_has_its_own_sum():
+    # As many groups as variables take part, but not as many as there are.
+    groups = group_variables(variables(), "variable", include="head/kernel")
+    np.testing.assert_allclose(array(groups.sums(*tensors([[1.0, 2, 4, 8]]))), [4.0])
 
 
 def test_unit_axes_are_found_for_each_variable():
@@ -124,3 +150,7 @@ def test_unit_axes_are_found_for_each_variable():
     assert groups.unit_axes == ((0,), (0,), (0,), (0,))
     groups = group_variables(variables(), "unit", unit_axes={"head/kernel": (0, 1)})
     assert groups.unit_axes == ((0,), (0,), (0, 1), (0,))
+    groups = group_variables(variables(), "unit", known_axes={"dense/kernel": (1,)})
+    assert groups.unit_axes == ((1,), (0,), (0,), (0,))
+    assert groups.unit_shapes == ((3, 1), (1,), (1, 4), (1,))
+    assert group_variables(variables(), "variable").unit_axes == ()

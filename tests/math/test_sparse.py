@@ -3,9 +3,10 @@
 import keras
 import numpy as np
 import pytest
-from helpers.stepping import BACKEND, HAS_SPARSE, MODES, array, dense, sparse, tensors
+from helpers.stepping import BACKEND, HAS_SPARSE, MODES, array, dense, sparse
 
-from keras_gradclip._math.sparse import as_rows, keep_first, sum_duplicates, to_dense
+from keras_gradclip._backend import backend
+from keras_gradclip._math.sparse import keep_first, sum_duplicates
 
 needs_sparse = pytest.mark.skipif(
     not HAS_SPARSE, reason="torch has no sparse gradients in Keras"
@@ -35,21 +36,6 @@ def rows_of(indices, seed=0):
     return np.random.default_rng(seed).integers(-9, 9, (len(indices), 3)).astype("f4")
 
 
-def test_dense_gradient_is_not_taken_apart():
-    (gradient,) = tensors([[1.0, 2.0]])
-    assert as_rows(gradient) is None
-    assert to_dense(gradient) is gradient
-
-
-@needs_sparse
-def test_rebuilding_gives_the_same_kind():
-    gradient = sparse(rows_of([1, 1]), [1, 1], 4)
-    rows = as_rows(gradient)
-    again = rows.rebuild(2 * rows.values)
-    assert type(again) is type(gradient)
-    np.testing.assert_array_equal(array(again), 2 * array(gradient))
-
-
 @needs_sparse
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("indices", INDICES, ids=str)
@@ -57,7 +43,7 @@ def test_duplicates_are_summed(indices, mode):
     rows = rows_of(indices)
 
     def work(gradient):
-        return sum_duplicates(as_rows(gradient))
+        return sum_duplicates(backend.as_rows(gradient))
 
     sums, slots = compiled(work, mode)(sparse(rows, indices, 5))
     sums, slots = array(sums), array(slots)
@@ -75,7 +61,7 @@ def test_sum_is_put_on_the_first_of_its_rows(indices, mode):
     rows = rows_of(indices)
 
     def work(gradient):
-        return keep_first(*sum_duplicates(as_rows(gradient)))
+        return keep_first(*sum_duplicates(backend.as_rows(gradient)))
 
     kept = array(compiled(work, mode)(sparse(rows, indices, 5)))
     np.testing.assert_array_equal(dense(kept, indices, 5), dense(rows, indices, 5))
@@ -87,7 +73,7 @@ def test_sum_is_put_on_the_first_of_its_rows(indices, mode):
 @needs_sparse
 def test_half_precision_rows_are_summed_in_float32():
     gradient = sparse([[60000.0], [60000.0]], [1, 1], 2, "float16")
-    sums, _ = sum_duplicates(as_rows(gradient))
+    sums, _ = sum_duplicates(backend.as_rows(gradient))
     assert keras.backend.standardize_dtype(sums.dtype) == "float32"
     assert array(sums).max() > 119000
 
@@ -95,14 +81,6 @@ def test_half_precision_rows_are_summed_in_float32():
 @needs_sparse
 def test_batch_that_touched_no_row():
     gradient = sparse(np.zeros((0, 3)), [], 5)
-    sums, slots = sum_duplicates(as_rows(gradient))
+    sums, slots = sum_duplicates(backend.as_rows(gradient))
     assert array(sums).shape == (0, 3)
     assert array(slots).shape == (0,)
-
-
-@needs_sparse
-def test_to_dense():
-    rows = rows_of([2, 0, 2])
-    result = to_dense(sparse(rows, [2, 0, 2], 4))
-    assert as_rows(result) is None
-    np.testing.assert_array_equal(array(result), dense(rows, [2, 0, 2], 4))

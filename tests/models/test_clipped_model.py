@@ -1,5 +1,6 @@
 """`ClippedModel`: the train_step override."""
 
+import inspect
 import warnings
 
 import keras
@@ -8,6 +9,8 @@ import pytest
 from helpers.training import RUN_MODES, assert_same, data, fit, mlp, weights
 
 from keras_gradclip import AGC, AutoClip, ClippedModel, optimizers
+from keras_gradclip._backend import backend
+from keras_gradclip._keras import Functional
 
 LOGS = {"grad_norm", "clip_threshold", "clip_scale"}
 
@@ -74,11 +77,53 @@ def test_every_kind_of_model_logs_what_clipping_did(kind):
         assert history.history[name][-1] == pytest.approx(value[-1, 0], rel=1e-5)
 
 
+def parameters_of(function):
+    parameters = inspect.signature(function).parameters.values()
+    return [(p.name, p.kind, p.default) for p in parameters]
+
+
+def test_compile_takes_what_that_of_keras_takes_and_a_clipper():
+    # Red when Keras adds an argument: then `compile` has to name it, too.
+    *ours, clipper, rest = parameters_of(ClippedModel.compile)
+    assert ours == parameters_of(keras.Model.compile)
+    assert clipper == ("clipper", inspect.Parameter.KEYWORD_ONLY, None)
+    assert rest[1] is inspect.Parameter.VAR_KEYWORD
+
+
+def test_compile_hands_every_argument_on(monkeypatch):
+    names = [name for name, *_ in parameters_of(keras.Model.compile)][2:]
+    received = {}
+    monkeypatch.setattr(
+        keras.Model,
+        "compile",
+        lambda self, optimizer, **arguments: received.update(arguments),
+    )
+    given = {name: object() for name in names}
+    functional().compile("sgd", **given, clipper="autoclip")
+    assert received == given
+    received.clear()
+    functional().compile("sgd", *given.values(), clipper="autoclip")
+    assert received == given
+
+
+def test_an_argument_that_no_compile_knows_is_refused():
+    with pytest.raises(TypeError, match="clippr"):
+        functional().compile("sgd", "mse", clippr="autoclip")
+
+
+@pytest.mark.parametrize("name", ["fit", "evaluate", "predict", "train_on_batch"])
+def test_it_trains_by_the_methods_of_keras(name):
+    assert getattr(ClippedModel, name) is getattr(keras.Model, name)
+    ours, plain = functional(), functional(keras.Model)
+    assert getattr(type(ours), name) is getattr(type(plain), name)
+
+
 def test_the_kinds_do_not_disturb_each_other():
     # Keras changes a class's bases when it is first used as functional.
     functional()
     assert Subclassed()(np.zeros((2, 4), "float32")).shape == (2, 1)
-    assert ClippedModel.__bases__ == (keras.Model,)
+    assert ClippedModel.__bases__ == (backend.TrainStepWithLogs, keras.Model)
+    assert Functional not in Subclassed.__mro__
 
 
 @pytest.mark.parametrize("mode", RUN_MODES)

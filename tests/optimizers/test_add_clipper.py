@@ -1,4 +1,4 @@
-"""`clipped`: a clipper for an optimizer that exists already."""
+"""`add_clipper`: a clipper for an optimizer that exists already."""
 
 import copy
 import pickle
@@ -16,7 +16,7 @@ from helpers.training import (
     weights,
 )
 
-from keras_gradclip import AutoClip, ClippingMixin, optimizers
+from keras_gradclip import AutoClip, ClippingMixin, add_clipper, optimizers
 from keras_gradclip.optimizers import find_clipped
 
 
@@ -71,7 +71,7 @@ def test_a_name_is_enough():
         lambda clipper: add_clipper(HalfSGD(0.01, half=0.25), clipper),
         lambda clipper: ClippedHalfSGD(0.01, half=0.25, clipper=clipper),
     ],
-    ids=["clipped", "mixin"],
+    ids=["add_clipper", "mixin"],
 )
 def test_a_users_class_is_clipped_saved_and_resumed(make, tmp_path):
     model, plain = mlp(), mlp()

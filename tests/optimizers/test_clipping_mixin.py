@@ -1,5 +1,7 @@
 """Where clipping happens in an update, and what it must leave alone."""
 
+from typing import Annotated
+
 import keras
 import numpy as np
 import pytest
@@ -16,7 +18,8 @@ from helpers.training import (
     weights,
 )
 
-from keras_gradclip import AutoClip, ClipByNorm, Clipper, ClippingMixin, optimizers
+from keras_gradclip import AutoClip, ClipByNorm, ClippingMixin, optimizers
+from keras_gradclip.clippers import base
 
 LEARNING_RATE = 0.05
 
@@ -221,26 +224,24 @@ def test_history_returns_the_last_steps_after_the_log_wraps():
 
 
 @keras.saving.register_keras_serializable(package="tests")
-class ClipToMean(Clipper):
-    """The example in the docstring of `Clipper`, nearly word for word."""
+class ClipToMean(base.HistoryClipper):
+    """The example in the docstring of `HistoryClipper`, word for word."""
+
+    factor: Annotated[base.Hyperparameter, base.Range(above=0)] = 1.0
 
     def initial_state(self, groups):
-        zeros = np.zeros((len(groups),), "float32")
-        return {"sum": zeros, "count": zeros.copy()}
+        return {"sum": groups.full(0.0), "count": groups.full(0.0)}
 
     def decide(self, measured, state):
-        seen = keras.ops.cast(measured.observed, "float32")
-        norms = keras.ops.where(measured.observed, measured.norms, 0.0)
-        total = state["sum"] + norms
-        count = state["count"] + seen
-        mean = total / keras.ops.maximum(count, 1.0)
-        return mean, {"sum": total, "count": count}
+        total = state["sum"] + measured.norms
+        count = state["count"] + 1.0
+        return self.factor * total / count, {"sum": total, "count": count}
 
 
-def test_a_rule_of_ones_own_is_one_method():
+def test_a_rule_of_ones_own_is_two_methods():
     model = mlp()
-    fit(model, optimizers.SGD(0.01, clipper=ClipToMean(scope="layer")))
+    fit(model, optimizers.SGD(0.01, clipper=ClipToMean(1.5, scope="layer")))
     history = model.optimizer.clip_history()
     steps = np.arange(1, 17)[:, None]
     means = np.cumsum(history["norm"], axis=0) / steps
-    np.testing.assert_allclose(history["threshold"], means, rtol=1e-4)
+    np.testing.assert_allclose(history["threshold"], 1.5 * means, rtol=1e-4)

@@ -35,7 +35,7 @@ def clip_values(model):
 def fresh_values(model):
     clip_state = model.optimizer.clip_state
     fresh = clip_state.clipper.initial_state(clip_state.groups)
-    return [*fresh.values(), np.zeros(clip_state.log.shape, "float32")]
+    return [*fresh.values(), np.zeros(clip_state.log.variable.shape, "float32")]
 
 
 def test_a_plain_file_loads_and_the_history_starts_afresh(tmp_path):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from helpers.training import assert_close, assert_same, data, fit, mlp, state, weights
 
-from keras_gradclip import AutoClip, optimizers
+from keras_gradclip import AutoClip, add_clipper, optimizers
 
 
 def adam(**arguments):
@@ -35,7 +35,7 @@ KINDS = {
     "ema": lambda: adam(use_ema=True, ema_momentum=0.5, ema_overwrite_frequency=3),
     "accumulation": lambda: adam(gradient_accumulation_steps=3),
     "loss_scale": loss_scaled,
-    "clipped": lambda: add_clipper(keras.optimizers.RMSprop(0.01), AutoClip(30)),
+    "add_clipper": lambda: add_clipper(keras.optimizers.RMSprop(0.01), AutoClip(30)),
 }
 if hasattr(keras.optimizers, "MultiOptimizer"):
     KINDS["multi"] = multi
