@@ -54,10 +54,19 @@ class Backend(Protocol):
         `None` counts as zero.
         """
 
-    def largest_values(self, tensors: Sequence[Any]) -> Tensor:
-        """Returns the largest absolute value of each, shape `(n,)`, float32.
+    def were_bounded(
+        self, tensors: Sequence[Any], bound: Any, before: Tensor, after: Tensor
+    ) -> Tensor:
+        """Whether each has an element beyond the bound, shape `(n,)`.
 
-        `None` counts as zero.
+        `None` has none.
+
+        Args:
+            tensors: `n` tensors before `clip_elements`.
+            bound: As there.
+            before: The sums of their squares.
+            after: The same after it. Under XLA two sums that should be equal
+                may differ in the last bit.
         """
 
     def unit_norms(self, tensors: Sequence[Any], axes: Sequence[Any]) -> Tensor:

@@ -47,10 +47,13 @@ def sums_of_squares(tensors: Sequence[Any]) -> Tensor:
     )
 
 
-def largest_values(tensors: Sequence[Any]) -> Tensor:
-    zero = jnp.zeros((), "float32")
+def were_bounded(
+    tensors: Sequence[Any], bound: Any, before: Tensor, after: Tensor
+) -> Tensor:
+    del before, after
+    nothing = jnp.zeros((), "bool")
     return jnp.stack(
-        [zero if t is None else _wide(jnp.max(jnp.abs(t))) for t in tensors]
+        [nothing if t is None else jnp.max(jnp.abs(t)) > bound for t in tensors]
     )
 
 

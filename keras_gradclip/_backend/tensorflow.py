@@ -73,11 +73,14 @@ def in_xla() -> bool:
     return not tf.executing_eagerly() and GraphOrParentsInXlaContext(graph)
 
 
-def largest_values(tensors: Sequence[Any]) -> Tensor:
-    zero = tf.constant(0.0)
+def were_bounded(
+    tensors: Sequence[Any], bound: Any, before: Tensor, after: Tensor
+) -> Tensor:
+    del before, after
+    nothing = tf.constant(False)
     return tf.stack(
         [
-            zero if t is None else tf.cast(tf.reduce_max(tf.abs(t)), "float32")
+            nothing if t is None else tf.reduce_max(tf.abs(t)) > tf.cast(bound, t.dtype)
             for t in tensors
         ]
     )

@@ -5,6 +5,7 @@ all tensors go through one call where there is one.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import keras
@@ -51,22 +52,48 @@ def sums_of_squares(tensors: Sequence[Any]) -> Tensor:
     return torch.square(torch.stack(norms))
 
 
-def largest_values(tensors: Sequence[Any]) -> Tensor:
-    present = [t for t in tensors if t is not None]
-    if not present:
-        return torch.zeros(len(tensors))
-    largest = iter(torch._foreach_norm(present, float("inf")))
-    zero = present[0].new_zeros(())
-    return torch.stack([zero if t is None else next(largest) for t in tensors]).float()
+def were_bounded(
+    tensors: Sequence[Any], bound: Any, before: Tensor, after: Tensor
+) -> Tensor:
+    # Equal numbers have equal sums where each is taken by itself.
+    return before != after
 
 
 def unit_norms(tensors: Sequence[Any], axes: Sequence[Any]) -> Tensor:
-    norms = [
-        # An empty tuple of axes would mean all of them.
-        torch.linalg.vector_norm(t, dim=a, dtype=torch.float32) if a else t.abs()
-        for t, a in zip(map(_as_float, tensors), axes)
-    ]
-    return torch.cat([norm.reshape(-1) for norm in norms]).float()
+    values = [_as_float(tensor).float() for tensor in tensors]
+    sums: list[Any] = [None] * len(values)
+    for members in _alike(tuple(v.shape for v in values), tuple(axes)):
+        summed = axes[members[0]]
+        if len(members) < _ENOUGH:
+            for i in members:
+                squares = values[i] * values[i]
+                # An empty tuple of axes would mean all of them.
+                found = squares.sum(summed) if summed else squares
+                sums[i] = found.view(-1)
+            continue
+        stacked = torch.stack([values[i] for i in members])
+        squares = stacked * stacked
+        found = squares.sum([axis + 1 for axis in summed]) if summed else squares
+        for i, one in zip(members, found.view(len(members), -1)):
+            sums[i] = one
+    return torch.cat(sums).sqrt_()
+
+
+# So many tensors of one shape, each up to that size, are put side by side: one
+# call for all is much quicker than as many, but a copy of large ones is not.
+_ENOUGH, _SMALL = 4, 2**16
+
+
+@lru_cache(maxsize=256)
+def _alike(
+    shapes: tuple[torch.Size, ...], kinds: tuple[Any, ...]
+) -> tuple[list[int], ...]:
+    """Groups the positions of small tensors of one shape and kind."""
+    groups: dict[Any, list[int]] = {}
+    for i, (shape, kind) in enumerate(zip(shapes, kinds)):
+        key = (shape, kind) if shape.numel() < _SMALL else i
+        groups.setdefault(key, []).append(i)
+    return tuple(groups.values())
 
 
 def scale_by_group(
@@ -87,9 +114,20 @@ def scale_each(
     tensors: Sequence[Tensor], scales: Sequence[Tensor], finite: Tensor
 ) -> list[Tensor]:
     in_float32 = all(t.dtype == torch.float32 for t in tensors)
-    if in_float32 and _may_read(finite) and bool(finite):
-        return list(torch._foreach_mul(list(tensors), list(scales)))
-    return [_multiply(t, s) for t, s in zip(tensors, scales)]
+    if not in_float32 or not _may_read(finite) or not bool(finite):
+        return [_multiply(t, s) for t, s in zip(tensors, scales)]
+    result: list[Any] = [None] * len(tensors)
+    shapes = tuple(t.shape for t in tensors)
+    for members in _alike(shapes, tuple(s.shape for s in scales)):
+        if len(members) < _ENOUGH or scales[members[0]].ndim == 0:
+            for i in members:
+                result[i] = tensors[i] * scales[i]
+            continue
+        stacked = torch.stack([tensors[i] for i in members])
+        products = stacked.mul_(torch.stack([scales[i] for i in members]))
+        for i, product in zip(members, products):
+            result[i] = product
+    return result
 
 
 def _may_read(tensor: Tensor) -> bool:
@@ -109,7 +147,12 @@ def _multiply_by_number(tensor: Tensor, factor: float) -> Tensor:
 
 
 def clip_elements(tensors: Sequence[Tensor], bound: Any) -> list[Tensor]:
-    return [torch.clamp(t, -bound, bound) for t in tensors]
+    if not tensors:
+        return []
+    if isinstance(bound, torch.Tensor):  # a schedule's
+        return [torch.clamp(t, -bound.to(t.dtype), bound.to(t.dtype)) for t in tensors]
+    below = torch._foreach_clamp_max(list(tensors), bound)
+    return list(torch._foreach_clamp_min(below, -bound))
 
 
 # Histories.

@@ -41,6 +41,10 @@ def convert_to_tensor(x: Any, dtype: Any = None) -> Tensor:
     return keras.ops.convert_to_tensor(x, dtype)
 
 
+def dtype(x: Tensor) -> str:
+    return str(x.dtype).removeprefix("torch.")
+
+
 def stop_gradient(x: Tensor) -> Tensor:
     return x.detach()
 

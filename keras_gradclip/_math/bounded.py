@@ -40,14 +40,15 @@ class Bounded:
             self._bounded[i] = elements.rebuild(within[i])
 
         every = range(len(gradients))
-        # Of those left out, the sums are in both, so that they belong to the whole.
-        inside = [within.get(i, gradients[i]) for i in every]
-        before, after = sums_of_squares(gradients), sums_of_squares(inside)
-        largest = backend.largest_values(
-            [present[i].values if i in present else None for i in every]
+        measured = [present[i].values if i in present else None for i in every]
+        # Those left out are in both sums, since they belong to the whole.
+        before, after = (
+            sums_of_squares([gradients[i] if v is None else v for i, v in both])
+            for both in (enumerate(measured), ((i, within.get(i)) for i in every))
         )
+        exceed = backend.were_bounded(measured, bound, before, after)
         self._before, self._after = before, after
-        self._exceeds = ops.cast(largest > bound, "float32")
+        self._exceeds = ops.cast(exceed, "float32")
         self.whole = ops.sqrt(ops.sum(before))
         self.whole_after = ops.sqrt(ops.sum(after))
 

@@ -52,10 +52,9 @@ def on_values(
         function: From a list of dense tensors to one of the same shapes.
     """
     present = [i for i, gradient in enumerate(gradients) if gradient is not None]
-    rows = {i: backend.as_rows(gradients[i]) for i in present}
-    values = [gradients[i] if (r := rows[i]) is None else r.values for i in present]
+    rows = [backend.as_rows(gradients[i]) for i in present]
+    values = [gradients[i] if r is None else r.values for i, r in zip(present, rows)]
     result: list[Any] = [None] * len(gradients)
-    for i, value in zip(present, function(values)):
-        taken_apart = rows[i]
+    for i, taken_apart, value in zip(present, rows, function(values)):
         result[i] = value if taken_apart is None else taken_apart.rebuild(value)
     return result

@@ -49,6 +49,7 @@ class UnitNorms:
             else ops.zeros((1,), "float32")
         )
         self.whole = ops.sqrt(self._sum + self._others)
+        self._after: Tensor = None
 
     def _unit_norms(self, tensors: list[Tensor]) -> Tensor:
         if not tensors:
@@ -76,7 +77,7 @@ class UnitNorms:
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Returns norm, threshold and scale of the whole, as one group."""
         del thresholds
-        after = ops.sum(self._squares * ops.square(scales))
+        after = self._sum_after(scales)
         lost = ops.sum(self._squares * (1.0 - scales))
         before, after, lost = (ops.reshape(v, (1,)) for v in (self._sum, after, lost))
         before, after = ops.sqrt(before), ops.sqrt(after)
@@ -84,8 +85,12 @@ class UnitNorms:
 
     def whole_after(self, scales: Tensor) -> Tensor:
         """Returns the norm of the whole gradient after scaling, if it is finite."""
-        after = ops.sum(self._squares * ops.square(scales))
-        return ops.sqrt(after + self._others)
+        return ops.sqrt(self._sum_after(scales) + self._others)
+
+    def _sum_after(self, scales: Tensor) -> Tensor:
+        if self._after is None:
+            self._after = ops.sum(self._squares * ops.square(scales))
+        return self._after
 
 
 class _Part(NamedTuple):

@@ -44,7 +44,8 @@ class ClipLog:
 
     def _row_of(self, step: Any) -> Any:
         # In this order: TensorFlow counts steps beyond an int32.
-        return ops.cast(ops.mod(step, self.length), "int32")
+        row = ops.mod(ops.convert_to_tensor(step), self.length)
+        return ops.cast(row, "int32")
 
     def last(self, until: Any) -> dict[str, Any]:
         """Returns the row of the step before `until`, on the device."""

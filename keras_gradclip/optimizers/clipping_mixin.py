@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import is_
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -142,9 +143,11 @@ class ClippingMixin(_AnyOptimizer):  # type: ignore[misc, valid-type]
         self._hook_called = True
         if self.clip_state is None:
             return list(gradients)
+        weights = weights_of(self)
+        if len(variables) == len(weights) and all(map(is_, variables, weights)):
+            return self.clip_state.clip(gradients, weights, self.iterations)
         # Keras leaves out variables without a gradient, so positions shift.
         positions = [position_of(self, v) for v in variables]
-        weights = weights_of(self)
         arranged: list[Any] = [None] * len(weights)
         for position, gradient in zip(positions, gradients):
             arranged[position] = gradient
