@@ -17,7 +17,7 @@ from pathlib import Path
 
 import dqn_speed_recipe as recipe
 
-from examples.dqn.configs import tuned_config
+from examples.dqn.settings.tuned import tuned_config
 from examples.dqn.train import main as train
 
 RESULT = Path(__file__).parent / "results" / "dqn_atari.md"
@@ -34,8 +34,12 @@ def main() -> None:
 
     # Before these, the example's own module has chosen Keras's backend.
     from examples.dqn.agent import Agent
-    from examples.dqn.frame_replay import FrameNStep, FrameReplay, frame_replay_nbytes
-    from examples.dqn.graph_policy import GraphPolicy
+    from examples.dqn.networks.graph_policy import GraphPolicy
+    from examples.dqn.replay.frame_replay import (
+        FrameNStep,
+        FrameReplay,
+        frame_replay_nbytes,
+    )
     from examples.dqn.trainer import Trainer
 
     def watch(owner: type, *names: str) -> list[recipe.Stopwatch]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from examples.dqn.curves import draw_seeds, dress_axes
+from examples.dqn.runs.curves import draw_seeds, dress_axes
 
 BLUE, BLACK = "#0072B2", "#222222"
 

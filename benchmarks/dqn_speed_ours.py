@@ -11,7 +11,7 @@ from typing import Any
 
 import dqn_speed_recipe as recipe
 
-from examples.dqn.config import Config
+from examples.dqn.settings.config import Config
 from examples.dqn.train import main as train
 
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -60,9 +60,9 @@ def main() -> None:
     options = recipe.parse(__doc__)
     # Before these, the example's own module has chosen Keras's backend.
     from examples.dqn.agent import Agent
-    from examples.dqn.envs import Environments
-    from examples.dqn.policy import NumpyPolicy
-    from examples.dqn.replay import Replay
+    from examples.dqn.envs.loop import Environments
+    from examples.dqn.networks.policy import NumpyPolicy
+    from examples.dqn.replay.replay import Replay
     from examples.dqn.trainer import Trainer
 
     def watch(owner: type, *names: str) -> list[recipe.Stopwatch]:

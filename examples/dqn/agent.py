@@ -7,9 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from examples.dqn.config import Config
 from examples.dqn.errors import RunError
-from examples.dqn.graph_policy import GraphPolicy
 from examples.dqn.losses import (
     huber,
     quantile_huber,
@@ -17,11 +15,13 @@ from examples.dqn.losses import (
     td_targets,
     value_of,
 )
-from examples.dqn.network import build_q_network
-from examples.dqn.noisy import NoisyDense, noise_size, spread_noise
+from examples.dqn.networks.graph_policy import GraphPolicy
+from examples.dqn.networks.noisy import NoisyDense, noise_size, spread_noise
+from examples.dqn.networks.policy import NumpyPolicy, Policy, draw_noise
+from examples.dqn.networks.q_network import build_q_network
 from examples.dqn.optimizer import clip_history, make_optimizer
-from examples.dqn.policy import NumpyPolicy, Policy, draw_noise
-from examples.dqn.replay import Transitions
+from examples.dqn.replay.replay import Transitions
+from examples.dqn.settings.config import Config
 
 Tensor = Any
 

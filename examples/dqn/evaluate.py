@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from examples.dqn.envs import make_env
+from examples.dqn.envs.making import make_env
 from examples.dqn.errors import environment_error
 from examples.dqn.evaluate_frames import evaluate_frames
-from examples.dqn.policy import Policy
+from examples.dqn.networks.policy import Policy
 
 # Far beyond any time limit in Gymnasium; an environment without one would
 # otherwise keep a good policy here for ever.

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from examples.dqn.config import Config
-from examples.dqn.envs import make_environments
-from examples.dqn.policy import Policy
+from examples.dqn.envs.making import make_environments
+from examples.dqn.networks.policy import Policy
+from examples.dqn.settings.config import Config
 
 
 def evaluate_frames(

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 
 import keras_gradclip
-from examples.dqn.config import Config
 from examples.dqn.errors import ConfigError
+from examples.dqn.settings.config import Config
 
 
 def make_optimizer(config: Config) -> keras.optimizers.Optimizer:

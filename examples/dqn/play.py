@@ -11,16 +11,16 @@ import gymnasium
 import numpy as np
 import tyro
 
-from examples.dqn.command_line import parse_words, run_reporting
-from examples.dqn.config import Config
-from examples.dqn.envs import make_env
+from examples.dqn.envs.making import make_env
 from examples.dqn.errors import ConfigError
 from examples.dqn.evaluate import evaluate
-from examples.dqn.play_episode import play_episode
-from examples.dqn.policy import NumpyPolicy, Policy
-from examples.dqn.quiet import silent_libraries
-from examples.dqn.run_folder import read_config
-from examples.dqn.video import check_video, record_episode
+from examples.dqn.networks.policy import NumpyPolicy, Policy
+from examples.dqn.runs.folder import read_config
+from examples.dqn.runs.play_episode import play_episode
+from examples.dqn.runs.quiet import silent_libraries
+from examples.dqn.runs.video import check_video, record_episode
+from examples.dqn.settings.command_line import parse_words, run_reporting
+from examples.dqn.settings.config import Config
 
 # Before Keras is first imported, in `load_policy`.
 os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -125,8 +125,8 @@ def load_policy(folder: Path, config: Config) -> Policy:
         import keras
 
         # The layers of ours that a saved network may have.
-        from examples.dqn import network, noisy  # noqa: F401
-        from examples.dqn.graph_policy import GraphPolicy
+        from examples.dqn.networks import noisy, q_network  # noqa: F401
+        from examples.dqn.networks.graph_policy import GraphPolicy
     try:
         loaded = keras.models.load_model(path, compile=False)
     except (OSError, ValueError) as error:

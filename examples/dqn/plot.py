@@ -13,12 +13,12 @@ import numpy as np
 import tyro
 from matplotlib.figure import Figure
 
-from examples.dqn.command_line import parse_words, run_reporting
-from examples.dqn.config import OF_THE_MACHINE, Config
-from examples.dqn.configs import tuned_config
-from examples.dqn.curves import draw_seeds, dress_axes
 from examples.dqn.errors import ConfigError
-from examples.dqn.run_folder import read_config
+from examples.dqn.runs.curves import draw_seeds, dress_axes
+from examples.dqn.runs.folder import read_config
+from examples.dqn.settings.command_line import parse_words, run_reporting
+from examples.dqn.settings.config import OF_THE_MACHINE, Config
+from examples.dqn.settings.tuned import tuned_config
 
 # Okabe and Ito's, which stay apart for colour-blind eyes.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#222222"]

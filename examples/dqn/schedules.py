@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from examples.dqn.config import Config
+from examples.dqn.settings.config import Config
 
 Schedule = Callable[[int], float]
 

@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from examples.dqn.checkpoint import read_newest
-from examples.dqn.command_line import Command, parse_command, run_reporting
-from examples.dqn.config import Config, machine_settings
-from examples.dqn.envs import make_env, make_environments
+from examples.dqn.envs.making import make_env, make_environments
 from examples.dqn.errors import ConfigError
 from examples.dqn.evaluate import evaluate
-from examples.dqn.interrupt import Interrupt
-from examples.dqn.quiet import silent_libraries
-from examples.dqn.run_folder import held, make_run_folder, write_config
-from examples.dqn.seeds import has_seeds, parse_seeds, resume_seeds, train_seeds
-from examples.dqn.video import check_video, record_episode
+from examples.dqn.runs.checkpoint import read_newest
+from examples.dqn.runs.folder import held, make_run_folder, write_config
+from examples.dqn.runs.interrupt import Interrupt
+from examples.dqn.runs.quiet import silent_libraries
+from examples.dqn.runs.seeds import has_seeds, parse_seeds, resume_seeds, train_seeds
+from examples.dqn.runs.video import check_video, record_episode
+from examples.dqn.settings.command_line import Command, parse_command, run_reporting
+from examples.dqn.settings.config import Config, machine_settings
 
 # The example is about tf.distribute, so Keras must run on TensorFlow. Keras
 # reads this when it is first imported, which happens in `main`.
@@ -70,9 +70,9 @@ def _train(
     # Imported here so that --help and bad arguments do not wait for TensorFlow.
     with silent_libraries():
         from examples.dqn.agent import Agent
-        from examples.dqn.report import Report
-        from examples.dqn.run_plot import plot_run
-        from examples.dqn.strategy import configure_devices, make_strategy
+        from examples.dqn.runs.report import Report
+        from examples.dqn.runs.run_plot import plot_run
+        from examples.dqn.runs.strategy import configure_devices, make_strategy
         from examples.dqn.trainer import Trainer
 
         configure_devices(config)

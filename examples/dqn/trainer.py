@@ -7,24 +7,24 @@ from typing import Any
 import numpy as np
 
 from examples.dqn.agent import Agent
-from examples.dqn.checkpoint import write_checkpoint
-from examples.dqn.config import Config
-from examples.dqn.envs import AnyEnvironments
+from examples.dqn.envs.making import AnyEnvironments
 from examples.dqn.errors import RunError, environment_error
 from examples.dqn.evaluate import evaluate
-from examples.dqn.frame_replay import (
+from examples.dqn.networks.policy import Policy
+from examples.dqn.replay.frame_replay import (
     FrameNStep,
     FrameReplay,
     PrioritizedFrameReplay,
 )
-from examples.dqn.frames import Frames
-from examples.dqn.interrupt import Interrupt
-from examples.dqn.nstep import NStep
-from examples.dqn.policy import Policy
-from examples.dqn.prioritized import PrioritizedReplay
-from examples.dqn.replay import Replay, Transitions
-from examples.dqn.report import Report, Row
+from examples.dqn.replay.frames import Frames
+from examples.dqn.replay.nstep import NStep
+from examples.dqn.replay.prioritized import PrioritizedReplay
+from examples.dqn.replay.replay import Replay, Transitions
+from examples.dqn.runs.checkpoint import write_checkpoint
+from examples.dqn.runs.interrupt import Interrupt
+from examples.dqn.runs.report import Report, Row
 from examples.dqn.schedules import epsilon_schedule
+from examples.dqn.settings.config import Config
 
 # What a checkpoint holds of a trainer as it is.
 RESTORED = ("step", "replay", "nstep", "generator", "history", "best")

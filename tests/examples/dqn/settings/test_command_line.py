@@ -1,0 +1,66 @@
+"""A newcomer finds every setting explained, and every column and file."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("gymnasium")
+pytest.importorskip("matplotlib")
+pytest.importorskip("tensorboard")
+pytest.importorskip("tyro")
+
+from examples.dqn.runs.report import Row
+from examples.dqn.settings.command_line import Command, parse_command
+from examples.dqn.settings.config import Config
+
+ROOT = Path(__file__).parents[4]
+RANGE = re.compile(r"[Aa]t least|Above \d|[Ii]n [\[(]\d")
+NUMBERS = [
+    part.name
+    for part in (*fields(Config), *fields(Command))
+    if re.search(r"\b(int|float)\b", str(part.type))
+]
+
+
+@pytest.fixture(scope="module")
+def explained():
+    """What the help says about each flag, on one line."""
+    with pytest.MonkeyPatch.context() as patch:
+        import contextlib
+        import io
+
+        patch.setenv("COLUMNS", "80")
+        text = io.StringIO()
+        with contextlib.redirect_stdout(text), pytest.raises(SystemExit):
+            parse_command(["--help"])
+    plain = re.sub(r"\x1b\[[\d;]*m", "", text.getvalue())
+    words = " ".join(line.strip("│ ") for line in plain.splitlines())
+    parts = re.split(r"(?:^| )--([a-z][a-z-]*)(?:,| )", words)
+    return dict(zip(parts[1::2], parts[2::2]))
+
+
+def test_several_numbers_are_known():
+    assert len(NUMBERS) > 30
+    assert {"gamma", "hidden_sizes", "clip_window", "jobs"} <= {*NUMBERS}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_every_number_has_its_range(name, explained):
+    assert RANGE.search(explained[name.replace("_", "-")]), explained[name]
+
+
+def test_every_flag_is_explained(explained):
+    for part in (*fields(Config), *fields(Command)):
+        if part.name != "config":
+            name = part.name.replace("_", "-")
+            # A switch has two names, and the text behind the second.
+            text = explained.get(f"no-{name}") or explained[name]
+            assert len(text.split()) > 5, name
+
+
+def test_page_explains_every_column_and_file():
+    page = (ROOT / "docs/dqn.md").read_text()
+    for name in (*Row._fields, "config.json", "result.json", "policy.gif", "run.png"):
+        assert f"| `{name}` |" in page, name
