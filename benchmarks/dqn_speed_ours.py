@@ -60,8 +60,8 @@ def main() -> None:
     options = recipe.parse(__doc__)
     # Before these, the example's own module has chosen Keras's backend.
     from examples.dqn.agent import Agent
-    from examples.dqn.envs.loop import Environments
-    from examples.dqn.networks.policy import NumpyPolicy
+    from examples.dqn.envs.loop import LoopEnvironments
+    from examples.dqn.networks.numpy_policy import NumpyPolicy
     from examples.dqn.replay.replay import Replay
     from examples.dqn.trainer import Trainer
 
@@ -70,7 +70,7 @@ def main() -> None:
 
     [loop], [block] = watch(Trainer, "run"), watch(Agent, "update")
     parts = {
-        "environment": watch(Environments, "step"),
+        "environment": watch(LoopEnvironments, "step"),
         "acting": watch(NumpyPolicy, "explore"),
         "replay": watch(Replay, "add", "sample"),
         "updates": [block],

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from examples.dqn.envs.images import sees_images
 from examples.dqn.errors import RunError
 from examples.dqn.losses import (
     huber,
@@ -15,12 +16,12 @@ from examples.dqn.losses import (
     td_targets,
     value_of,
 )
-from examples.dqn.networks.graph_policy import GraphPolicy
+from examples.dqn.networks.acting import policy_of
 from examples.dqn.networks.noisy import NoisyDense, noise_size, spread_noise
-from examples.dqn.networks.policy import NumpyPolicy, Policy, draw_noise
+from examples.dqn.networks.policy import Policy, draw_noise
 from examples.dqn.networks.q_network import build_q_network
 from examples.dqn.optimizer import clip_history, make_optimizer
-from examples.dqn.replay.replay import Transitions
+from examples.dqn.replay.transitions import Transitions
 from examples.dqn.settings.config import Config
 
 Tensor = Any
@@ -54,7 +55,6 @@ class Agent:
     ):
         self.config = config
         self.strategy = strategy
-        self._form = observation_shape, num_actions, config
         with strategy.scope():
             self.online, self.target = (
                 build_q_network(observation_shape, num_actions, config, name)
@@ -72,8 +72,8 @@ class Agent:
         ]
         # XLA fuses the many small operations of an update, but cannot compile
         # the sum over replicas, and its convolutions take a CPU five times longer.
-        has_images = len(observation_shape) > 1
-        suits_xla = not has_images or bool(tf.config.list_logical_devices("GPU"))
+        on_gpu = bool(tf.config.list_logical_devices("GPU"))
+        suits_xla = on_gpu or not sees_images(observation_shape)
         one_replica = strategy.num_replicas_in_sync == 1
         self._update = tf.function(
             self._run_updates, jit_compile=config.xla and one_replica and suits_xla
@@ -81,9 +81,7 @@ class Agent:
 
     def policy(self) -> Policy:
         """The online network as it is now, for acting."""
-        if len(self._form[0]) > 1:
-            return GraphPolicy(self.online.get_weights(), *self._form)
-        return NumpyPolicy(self.online)
+        return policy_of(self.online, self.config)
 
     def update(
         self, batches: Transitions, weights: np.ndarray | None = None

@@ -13,10 +13,9 @@ import tyro
 
 from examples.dqn.envs.making import make_env
 from examples.dqn.errors import ConfigError
-from examples.dqn.evaluate import evaluate
-from examples.dqn.networks.policy import NumpyPolicy, Policy
+from examples.dqn.evaluate import evaluate, play_each
+from examples.dqn.networks.policy import Policy
 from examples.dqn.runs.folder import read_config
-from examples.dqn.runs.play_episode import play_episode
 from examples.dqn.runs.quiet import silent_libraries
 from examples.dqn.runs.video import check_video, record_episode
 from examples.dqn.settings.command_line import parse_words, run_reporting
@@ -104,7 +103,8 @@ def _episodes(
         return
     env = _make_env(config, settings.render)
     for index in range(left):
-        yield play_episode(policy, env, seed + index)
+        [total] = play_each(policy, [env], seed + index)
+        yield total
     env.close()
 
 
@@ -124,9 +124,8 @@ def load_policy(folder: Path, config: Config) -> Policy:
     with silent_libraries():
         import keras
 
-        # The layers of ours that a saved network may have.
-        from examples.dqn.networks import noisy, q_network  # noqa: F401
-        from examples.dqn.networks.graph_policy import GraphPolicy
+        # With the layers of ours that a saved network may have.
+        from examples.dqn.networks.acting import policy_of
     try:
         loaded = keras.models.load_model(path, compile=False)
     except (OSError, ValueError) as error:
@@ -134,11 +133,7 @@ def load_policy(folder: Path, config: Config) -> Policy:
         raise ConfigError(
             f"run must have a whole policy.keras ({reason}). Received: {folder}"
         ) from error
-    _, *shape = loaded.input_shape
-    if len(shape) == 1:
-        return NumpyPolicy(loaded)
-    weights, actions = loaded.get_weights(), loaded.output_shape[1]
-    return GraphPolicy(weights, tuple(shape), actions, config)
+    return policy_of(loaded, config)
 
 
 def _make_env(config: Config, shown: bool) -> gymnasium.Env:

@@ -80,7 +80,13 @@ def _train(
     env_seed, generator_seed, eval_seed, final_seed = (
         np.random.SeedSequence(config.seed).generate_state(4).tolist()
     )
-    envs = make_environments(config, env_seed)
+    envs = make_environments(
+        config.env_id,
+        config.num_envs,
+        env_seed,
+        config.frame_stack,
+        config.vectorization,
+    )
     agent = Agent(envs.observation_shape, envs.num_actions, config, strategy)
     rows = state["rows"] if state else []
     report = Report(folder, config.total_steps, rows)

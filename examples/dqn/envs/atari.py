@@ -8,7 +8,6 @@ import gymnasium
 
 from examples.dqn.envs.vector import VectorEnvironments
 from examples.dqn.errors import ConfigError
-from examples.dqn.settings.config import Config
 
 FRAME_SHAPE = (84, 84, 1)
 """Height, width and channels of an image as the agent gets it."""
@@ -37,7 +36,9 @@ def register_atari(env_id: str) -> None:
     gymnasium.register_envs(ale_py)
 
 
-def make_atari(config: Config, seed: int) -> VectorEnvironments:
+def make_atari(
+    env_id: str, num_envs: int, seed: int, vectorization: str
+) -> VectorEnvironments:
     """Games with Nature's preprocessing, one gray image of 84x84 per step.
 
     The stack is left to the replay. Rewards are those of the game, and an episode
@@ -45,17 +46,17 @@ def make_atari(config: Config, seed: int) -> VectorEnvironments:
     repeated, are the environment's own.
 
     Raises:
-        ConfigError: If the configuration wants them stepped in another way.
+        ConfigError: If they are to be stepped in another way.
     """
-    if config.vectorization not in ("loop", "vector_entry_point"):
+    if vectorization not in ("loop", "vector_entry_point"):
         raise ConfigError(
             "vectorization must be loop or vector_entry_point for Atari games, which "
             "have threads of their own. "
-            f"Received: vectorization={config.vectorization!r}"
+            f"Received: vectorization={vectorization!r}"
         )
     envs = gymnasium.make_vec(
-        config.env_id,
-        config.num_envs,
+        env_id,
+        num_envs,
         vectorization_mode="vector_entry_point",
         # Next-step would spend a call per episode on the reset.
         autoreset_mode=gymnasium.vector.AutoresetMode.SAME_STEP,

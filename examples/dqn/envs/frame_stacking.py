@@ -2,9 +2,7 @@
 
 import numpy as np
 
-from examples.dqn.envs.loop import Environments
-from examples.dqn.envs.steps import Steps
-from examples.dqn.envs.vector import VectorEnvironments
+from examples.dqn.envs.environments import Environments, Steps
 
 
 class FrameStacking:
@@ -22,7 +20,7 @@ class FrameStacking:
 
     def __init__(
         self,
-        envs: Environments | VectorEnvironments,
+        envs: Environments,
         frame_shape: tuple[int, ...],
         count: int,
     ):
@@ -40,15 +38,6 @@ class FrameStacking:
     def num_actions(self) -> int:
         return self._envs.num_actions
 
-    @property
-    def finished_returns(self) -> list[float]:
-        """Undiscounted return of each finished episode, in order."""
-        return self._envs.finished_returns
-
-    @finished_returns.setter
-    def finished_returns(self, returns: list[float]) -> None:
-        self._envs.finished_returns = returns
-
     def step(self, actions: np.ndarray) -> Steps:
         """Steps all environments.
 
@@ -58,7 +47,7 @@ class FrameStacking:
         steps = self._envs.step(actions)
         # An environment that reports no step was reset instead.
         begins = np.ones(len(actions), bool)
-        begins[steps.environments] = steps.terminated | steps.truncated
+        begins[steps.environments] = steps.ended
         newest = self._images(self._envs.observations)
         stacks = np.concatenate([self.observations[:, 1:], newest[:, None]], axis=1)
         stacks[begins, :-1] = 0

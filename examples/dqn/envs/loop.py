@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 import gymnasium
 import numpy as np
 
-from examples.dqn.envs.steps import Steps
+from examples.dqn.envs.environments import Steps
 
 
-class Environments:
+class LoopEnvironments:
     """Several environments stepped together, one after the other.
 
     An environment whose episode ends is reset at once: `observations` holds the
@@ -26,9 +26,6 @@ class Environments:
         # Discrete spaces may start elsewhere than at 0; networks count from 0.
         self._first_action = int(self._envs[0].action_space.start)
         self._numbers = np.arange(len(makers))
-        self._returns = np.zeros(len(makers))
-        self.finished_returns: list[float] = []
-        """Undiscounted return of each finished episode, in order."""
         self.observations = np.stack(
             [env.reset(seed=seed + index)[0] for index, env in enumerate(self._envs)]
         )
@@ -53,7 +50,6 @@ class Environments:
             after[index], *outcome, _ = env.step(action + self._first_action)
             outcomes.append(outcome)
         rewards, terminated, truncated = map(np.array, zip(*outcomes))
-        self._returns += rewards
         ended = terminated | truncated
         self.observations = self._reset(ended, after) if ended.any() else after
         return Steps(
@@ -65,10 +61,6 @@ class Environments:
         observations = after.copy()
         for index in np.flatnonzero(ended):
             observations[index], _ = self._envs[index].reset()
-        # Counted here because Gymnasium's own statistics differ between its
-        # versions and reset modes.
-        self.finished_returns += self._returns[ended].tolist()
-        self._returns[ended] = 0.0
         return observations
 
     def close(self) -> None:

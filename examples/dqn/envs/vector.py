@@ -3,7 +3,7 @@
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 
-from examples.dqn.envs.steps import Steps
+from examples.dqn.envs.environments import Steps
 
 
 class VectorEnvironments:
@@ -30,9 +30,6 @@ class VectorEnvironments:
         self._first_action = envs.single_action_space.start
         self._numbers = np.arange(envs.num_envs)
         self._resetting = np.zeros(envs.num_envs, bool)
-        self._returns = np.zeros(envs.num_envs)
-        self.finished_returns: list[float] = []
-        """Undiscounted return of each finished episode, in order."""
         self.observations, _ = envs.reset(seed=seed)
 
     @property
@@ -57,7 +54,6 @@ class VectorEnvironments:
             actions + self._first_action
         )
         ended = terminated | truncated
-        self._count_returns(rewards, ended)
         self.observations = after
         if self._mode == AutoresetMode.NEXT_STEP:
             self._resetting = ended
@@ -74,14 +70,6 @@ class VectorEnvironments:
         if not was_resetting.any():
             return steps
         return Steps(*(field[~was_resetting] for field in steps))
-
-    def _count_returns(self, rewards: np.ndarray, ended: np.ndarray) -> None:
-        # Counted here because Gymnasium's own statistics differ between its
-        # versions and autoreset modes. A reset row has reward 0 and harms nothing.
-        self._returns += rewards
-        if ended.any():
-            self.finished_returns += self._returns[ended].tolist()
-            self._returns[ended] = 0
 
     def close(self) -> None:
         self._envs.close()

@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from examples.dqn.envs.images import sees_images
 from examples.dqn.networks.convolutions import convolutional_torso
 from examples.dqn.networks.noisy import NoisyDense
 from examples.dqn.settings.config import Config
@@ -31,7 +32,7 @@ def build_q_network(
         `(batch, actions, quantiles)` if the configuration is distributional.
     """
     parts = _Parts(config)
-    is_image = len(observation_shape) > 1
+    is_image = sees_images(observation_shape)
     dtype = "uint8" if is_image else None
     values = inputs = keras.Input(observation_shape, dtype=dtype, name="observation")
     if is_image:

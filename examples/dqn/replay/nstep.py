@@ -4,8 +4,8 @@ from collections import deque
 
 import numpy as np
 
-from examples.dqn.envs.steps import Steps
-from examples.dqn.replay.replay import Transitions
+from examples.dqn.envs.environments import Steps
+from examples.dqn.replay.transitions import Transitions
 
 
 class NStep:
@@ -36,6 +36,16 @@ class NStep:
         self._discounts = np.float32(gamma) ** np.arange(n + 1, dtype=np.float32)
         # (observation, action, reward) of the steps that still wait.
         self._waiting: list[deque] = [deque() for _ in range(num_envs)]
+
+    @property
+    def waiting(self) -> list[np.ndarray]:
+        """Observations of the steps that are in no transition yet."""
+        return [row[0] for waiting in self._waiting for row in waiting]
+
+    def begin_episodes(self) -> None:
+        """Is told that all environments begin anew: nothing follows what waits."""
+        for waiting in self._waiting:
+            waiting.clear()
 
     def push(self, steps: Steps) -> Transitions:
         """Takes in steps and gives out what is complete with them."""

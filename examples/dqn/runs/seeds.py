@@ -174,7 +174,7 @@ class _Line:
 def _summarize(folder: Path, seeds: Sequence[Seed]) -> None:
     """Tells mean and spread of seeds that went to their end, and draws them."""
     # Imported here so that bad arguments do not wait for Matplotlib.
-    from examples.dqn.plot import compare_runs
+    from examples.dqn.runs.comparison import compare_runs
 
     scores, last = (
         np.array([run.result[name] for run in seeds if run.result])

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import gymnasium
 import numpy as np
 
-from examples.dqn.envs.making import frame_shape, make_env
+from examples.dqn.envs.images import frame_shape
+from examples.dqn.envs.making import make_env
 from examples.dqn.errors import ConfigError
-from examples.dqn.evaluate import MAX_STEPS
-from examples.dqn.evaluate_frames import evaluate_frames
+from examples.dqn.evaluate import play_each, play_images
 from examples.dqn.networks.policy import Policy
-from examples.dqn.runs.play_episode import play_episode
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -67,13 +66,13 @@ def record_episode(path: Path, policy: Policy, env_id: str, seed: int) -> float:
         if len(images) < MAX_FRAMES:
             images.append(_small_image(frame))
 
-    stack = policy.frame_stack
-    env = make_env(env_id) if stack else _make_drawn_env(env_id)
+    sees_images = policy.frame_stack is not None
+    env = make_env(env_id) if sees_images else _make_drawn_env(env_id)
     try:
-        if stack:
-            [total] = evaluate_frames(policy, stack, env_id, 1, seed, MAX_STEPS, draw)
+        if sees_images:
+            [total] = play_images(policy, env_id, 1, seed, draw)
         else:
-            total = play_episode(policy, env, seed, lambda: draw(env.render()))
+            [total] = play_each(policy, [env], seed, lambda: draw(env.render()))
     finally:
         env.close()
     rate = env.metadata.get("render_fps") or 30

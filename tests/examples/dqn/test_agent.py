@@ -13,8 +13,8 @@ import tensorflow as tf
 
 from examples.dqn.agent import Agent
 from examples.dqn.errors import ConfigError
-from examples.dqn.networks.policy import NumpyPolicy
-from examples.dqn.replay.replay import Transitions
+from examples.dqn.networks.numpy_policy import NumpyPolicy
+from examples.dqn.replay.transitions import Transitions
 from examples.dqn.settings.config import Config
 
 

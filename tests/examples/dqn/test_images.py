@@ -20,10 +20,11 @@ from examples.dqn import play
 from examples.dqn.agent import Agent
 from examples.dqn.envs.frame_stacking import FrameStacking
 from examples.dqn.envs.making import make_env, make_environments
+from examples.dqn.envs.returns import Returns
 from examples.dqn.evaluate import evaluate
 from examples.dqn.networks.q_network import build_q_network
 from examples.dqn.play import load_policy
-from examples.dqn.replay.replay import Transitions
+from examples.dqn.replay.transitions import Transitions
 from examples.dqn.runs.checkpoint import read_newest
 from examples.dqn.runs.folder import write_config
 from examples.dqn.settings.command_line import flags_of
@@ -131,14 +132,14 @@ def test_saved_policy_is_played_and_recorded(tmp_path, capsys):
 )
 @pytest.mark.parametrize("vectorization", ["loop", "sync"])
 def test_form_of_observations(env_id, shape, vectorization):
-    config = Config(env_id=env_id, num_envs=2, vectorization=vectorization)
-    envs = make_environments(config, seed=0)
+    envs = make_environments(env_id, 2, 0, 4, vectorization)
+    returns, finished = Returns(2), []
     assert envs.observation_shape == shape
     assert envs.observations.shape == (2, *shape)
     assert isinstance(envs, FrameStacking) == (len(shape) > 1)
     for _ in range(10):
-        envs.step(np.zeros(2, int))
-    assert len(envs.finished_returns) >= 2
+        finished += returns.push(envs.step(np.zeros(2, int)))
+    assert len(finished) >= 2
     envs.close()
 
 
@@ -156,7 +157,7 @@ def test_command_learns_from_images(tmp_path, capsys):
     assert score == 40.0
     state, _ = read_newest(tmp_path / "run" / "checkpoints")
     assert set(state["replay"].newest(1024).rewards) == {0.0, 1.0}
-    assert max(state["finished_returns"]) > 20
+    assert max(value for _, value in state["history"].episodes) > 20
 
 
 @pytest.mark.parametrize(

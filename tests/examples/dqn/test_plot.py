@@ -9,13 +9,8 @@ pytest.importorskip("matplotlib")
 pytest.importorskip("tyro")
 
 from examples.dqn.errors import ConfigError
-from examples.dqn.plot import (
-    METRICS,
-    align,
-    compare_runs,
-    label_groups,
-    run_command,
-)
+from examples.dqn.plot import run_command
+from examples.dqn.runs.comparison import METRICS, align, compare_runs, label_groups
 from examples.dqn.runs.curves import bootstrap_band, interquartile_mean
 from examples.dqn.runs.folder import read_config, write_config
 from examples.dqn.settings.config import Config

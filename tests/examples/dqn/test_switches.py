@@ -14,8 +14,8 @@ import tensorflow as tf
 
 from examples.dqn.agent import Agent
 from examples.dqn.envs.making import make_environments
-from examples.dqn.replay.prioritized import PrioritizedReplay
-from examples.dqn.replay.replay import Replay
+from examples.dqn.replay.prioritized import PrioritizedSampler
+from examples.dqn.replay.uniform import UniformSampler
 from examples.dqn.settings.config import Config
 from examples.dqn.trainer import Trainer
 
@@ -74,7 +74,7 @@ class Silent:
 def play(**settings):
     """(Replay contents, first weights, weights after three blocks of updates)."""
     config = Config(**{**SMALL, "clip_norm": 0.05, **settings})
-    envs = make_environments(config, seed=3)
+    envs = make_environments(config.env_id, config.num_envs, 3, config.frame_stack)
     agent = Agent((4,), 2, config, tf.distribute.get_strategy())
     before = agent.online.get_weights()
     generator = np.random.default_rng(0)
@@ -110,13 +110,14 @@ def test_switch(switch, changed, plain):
     assert found == changed
 
 
-def test_prioritized_is_another_replay():
-    for prioritized, kind in [(False, Replay), (True, PrioritizedReplay)]:
+def test_prioritized_is_another_sampler():
+    for prioritized, kind in [(False, UniformSampler), (True, PrioritizedSampler)]:
         config = Config(**SMALL, prioritized=prioritized)
-        envs = make_environments(config, seed=3)
+        envs = make_environments(config.env_id, config.num_envs, 3, config.frame_stack)
         agent = Agent((4,), 2, config, tf.distribute.get_strategy())
         generator = np.random.default_rng(0)
-        assert type(Trainer(config, agent, envs, Silent(), generator, 0).replay) is kind
+        trainer = Trainer(config, agent, envs, Silent(), generator, 0)
+        assert type(trainer.replay.sampler) is kind
 
 
 def test_every_switch_of_the_learning_rule_is_tried_here():
@@ -129,11 +130,11 @@ def test_every_switch_of_the_learning_rule_is_tried_here():
         *("strategy", "logical_devices", "threads", "eval_every", "eval_episodes"),
         *("xla", "checkpoint_every", "keep_checkpoints", "resume"),
         *("keep", "final_episodes", "run_folder", "hidden_sizes", "video"),
-        # Tested in `test_dqn_schedules.py` and `test_dqn_agent.py`.
+        # Tested in `test_schedules.py` and `test_agent.py`.
         *("epsilon_schedule", "epsilon_start", "epsilon_end", "epsilon_fraction"),
         *("epsilon_points", "learning_rate_end", "learning_rate_schedule"),
         *("adam_epsilon", "clip_percentile", "clip_window", "clip_norm", "clip_value"),
-        # Tested in `test_dqn_images.py` and `test_dqn_nstep.py`.
+        # Tested in `test_images.py` and `replay/test_nstep.py`.
         *("frame_stack", "reward_clip"),
         # Parts of a switch.
         *("priority_exponent", "priority_correction", "quantiles", "noisy_sigma"),

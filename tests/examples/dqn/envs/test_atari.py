@@ -18,10 +18,14 @@ from examples.dqn import evaluate as evaluation
 from examples.dqn.envs.atari import FRAME_SHAPE, register_atari
 from examples.dqn.envs.frame_stacking import FrameStacking
 from examples.dqn.envs.making import make_environments
+from examples.dqn.envs.returns import Returns
 from examples.dqn.envs.vector import VectorEnvironments
 from examples.dqn.errors import ConfigError
-from examples.dqn.replay.frame_replay import FrameNStep, FrameReplay
+from examples.dqn.replay.frame_store import FrameStore
 from examples.dqn.replay.frames import Frames
+from examples.dqn.replay.nstep import NStep
+from examples.dqn.replay.replay import Replay
+from examples.dqn.replay.uniform import UniformSampler
 from examples.dqn.settings.config import Config
 from examples.dqn.settings.tuned import tuned_config
 from examples.dqn.train import main
@@ -49,9 +53,9 @@ def test_stacks_are_those_of_ale(mode):
     theirs = VectorEnvironments(short_games(2, 4, mode), seed=3)
     games = VectorEnvironments(short_games(2, 1, mode), seed=3)
     ours = FrameStacking(games, FRAME_SHAPE, 4)
-    replay = FrameReplay(500, Frames(500, FRAME_SHAPE, 4))
-    nstep = FrameNStep(1, 0.99, 2, None, replay)
-    expected = []
+    store = FrameStore(500, 2, Frames(500, FRAME_SHAPE, 4))
+    replay, nstep = Replay(store, UniformSampler(500)), NStep(1, 0.99, 2)
+    returns, finished, expected = Returns(2), [], []
     generator = np.random.default_rng(0)
     for _ in range(130):
         # Of a game that has ended and waits for its reset, ours shows less.
@@ -61,8 +65,9 @@ def test_stacks_are_those_of_ale(mode):
         actions = generator.integers(6, size=2)
         steps = theirs.step(actions)
         expected += zip(steps.observations, steps.next_observations)
-        replay.add(nstep.push(ours.step(actions)))
-    assert len(theirs.finished_returns) >= 4
+        finished += returns.push(steps)
+        replay.add(nstep.push(store.put_away(ours.step(actions), nstep.waiting)))
+    assert len(finished) >= 4
     found = replay.newest(500)
     assert len(expected) == found.steps
     for stored, kept in zip(zip(*found[::4]), expected, strict=True):
@@ -73,8 +78,8 @@ def test_stacks_are_those_of_ale(mode):
 
 
 def test_each_game_has_the_seed_of_its_number():
-    together = make_environments(Config(env_id=PONG, num_envs=3), seed=2**32 - 5)
-    alone = make_environments(Config(env_id=PONG), seed=2**32 - 3)
+    together = make_environments(PONG, 3, 2**32 - 5, 4)
+    alone = make_environments(PONG, 1, 2**32 - 3, 4)
     for _ in range(20):
         together.step(np.array([0, 1, 2]))
         alone.step(np.array([2]))
@@ -87,21 +92,21 @@ def test_each_game_has_the_seed_of_its_number():
 
 def test_game_wants_no_processes():
     with pytest.raises(ConfigError) as error:
-        make_environments(Config(env_id=PONG, vectorization="async"), seed=0)
+        make_environments(PONG, 1, 0, 4, "async")
     assert "Received: vectorization='async'" in str(error.value)
 
 
 def test_missing_ale_is_told_in_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "ale_py", None)
     with pytest.raises(ConfigError) as error:
-        make_environments(Config(env_id=PONG), seed=0)
+        make_environments(PONG, 1, 0, 4)
     assert "pip install ale-py" in str(error.value)
     assert "\n" not in str(error.value)
 
 
 def test_game_that_ale_has_not():
     with pytest.raises(ConfigError, match="ALE/NoSuchGame-v5") as error:
-        make_environments(Config(env_id="ALE/NoSuchGame-v5"), seed=0)
+        make_environments("ALE/NoSuchGame-v5", 1, 0, 4)
     assert "\n" not in str(error.value)
 
 

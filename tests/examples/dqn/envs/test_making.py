@@ -9,13 +9,15 @@ gymnasium = pytest.importorskip("gymnasium")
 
 from gymnasium.vector import AutoresetMode, SyncVectorEnv  # noqa: E402
 
-from examples.dqn.envs.loop import Environments  # noqa: E402
+from examples.dqn.envs.loop import LoopEnvironments  # noqa: E402
 from examples.dqn.envs.making import make_env, make_environments  # noqa: E402
+from examples.dqn.envs.returns import Returns  # noqa: E402
 from examples.dqn.envs.vector import VectorEnvironments  # noqa: E402
 from examples.dqn.errors import ConfigError  # noqa: E402
 from examples.dqn.replay.nstep import NStep  # noqa: E402
 from examples.dqn.replay.replay import Replay  # noqa: E402
-from examples.dqn.settings.config import Config  # noqa: E402
+from examples.dqn.replay.store import TransitionStore  # noqa: E402
+from examples.dqn.replay.uniform import UniformSampler  # noqa: E402
 
 # Ours, and Gymnasium's three.
 LOOP = "loop"
@@ -52,7 +54,7 @@ class Counting(gymnasium.Env):
 
 def environments(makers, mode, seed):
     if mode == LOOP:
-        return Environments(makers, seed)
+        return LoopEnvironments(makers, seed)
     return VectorEnvironments(SyncVectorEnv(makers, autoreset_mode=mode), seed)
 
 
@@ -64,10 +66,12 @@ def play(lengths_and_ends, calls, mode):
     ]
     envs = environments(makers, mode, seed=0)
     nstep, rows = NStep(1, 0.9, len(lengths_and_ends)), []
+    returns, finished = Returns(len(lengths_and_ends)), []
     for _ in range(calls):
         steps = envs.step(np.zeros(len(lengths_and_ends), int))
         rows += list(zip(*nstep.push(steps)))
-    return envs, rows
+        finished += returns.push(steps)
+    return finished, rows
 
 
 @pytest.mark.parametrize("truncates", [True, False])
@@ -99,14 +103,14 @@ def test_termination_ends_the_bootstrap_and_truncation_does_not(mode):
 
 @pytest.mark.parametrize("mode", MODES)
 def test_environments_of_different_lengths_do_not_disturb_each_other(mode):
-    envs, rows = play([(2, False), (5, True)], 12, mode)
+    finished, rows = play([(2, False), (5, True)], 12, mode)
     if mode == AutoresetMode.NEXT_STEP:
         # Lengths 2 and 5 have periods of 3 and 6 calls.
         assert len(rows) == 8 + 10
-        assert sorted(envs.finished_returns) == [10.0] * 4 + [25.0] * 2
+        assert sorted(finished) == [10.0] * 4 + [25.0] * 2
     else:
         assert len(rows) == 24
-        assert sorted(envs.finished_returns) == [10.0] * 6 + [25.0] * 2
+        assert sorted(finished) == [10.0] * 6 + [25.0] * 2
 
 
 def replay_contents(env_id, mode, n_step, num_envs=1, count=600):
@@ -114,7 +118,11 @@ def replay_contents(env_id, mode, n_step, num_envs=1, count=600):
     makers = [lambda: make_env(env_id)] * num_envs
     envs = environments(makers, mode, seed=5)
     nstep = NStep(n_step, 0.9, num_envs)
-    replays = [Replay(count, envs.observation_shape) for _ in range(num_envs)]
+    shape = envs.observation_shape
+    replays = [
+        Replay(TransitionStore(count, shape), UniformSampler(count))
+        for _ in range(num_envs)
+    ]
     while min(map(len, replays)) < count:
         # Actions that depend on the observation alone, so that the extra call
         # of the next-step mode does not shift a stream of random numbers.
@@ -125,17 +133,17 @@ def replay_contents(env_id, mode, n_step, num_envs=1, count=600):
             transitions = nstep.push(type(steps)(*(field[own] for field in steps)))
             replay.add(transitions.first(count - len(replay)))
     envs.close()
-    return [replay.newest(len(replay)) for replay in replays], envs.finished_returns
+    return [replay.newest(len(replay)) for replay in replays]
 
 
 @pytest.mark.parametrize("n_step", [1, 3])
 @pytest.mark.parametrize("env_id", ["CartPole-v1", "MountainCar-v0"])
 def test_replay_holds_the_same_in_every_autoreset_mode(env_id, n_step):
     modes = [replay_contents(env_id, mode, n_step, num_envs=2) for mode in MODES]
-    (expected, _), *others = modes
+    expected, *others = modes
     ended = [(replay.discounts == 0).sum() for replay in expected]
     assert all(ended) or env_id == "MountainCar-v0"
-    for replays, _ in others:
+    for replays in others:
         for replay, other in zip(expected, replays):
             for field, other_field in zip(replay, other):
                 np.testing.assert_array_equal(field, other_field)
@@ -154,14 +162,16 @@ def test_cartpole_returns_match_its_rewards(mode):
     envs = environments(makers, mode, seed=3)
     generator = np.random.default_rng(0)
     count = ends = 0
-    while len(envs.finished_returns) < 10:
+    returns, finished = Returns(2), []
+    while len(finished) < 10:
         steps = envs.step(generator.integers(2, size=2))
         count += steps.size
         ends += int(steps.terminated.sum())
+        finished += returns.push(steps)
     # CartPole pays 1 per step, and random play never reaches its time limit.
-    assert ends == len(envs.finished_returns)
-    assert sum(envs.finished_returns) <= count
-    assert count - sum(envs.finished_returns) < 200
+    assert ends == len(finished)
+    assert sum(finished) <= count
+    assert count - sum(finished) < 200
 
 
 @pytest.mark.parametrize(
@@ -184,8 +194,7 @@ def test_unfit_environment(env_id, words):
 
 @pytest.mark.parametrize("vectorization", ["sync", "async", "vector_entry_point"])
 def test_gymnasium_steps_the_environments_if_asked(vectorization):
-    config = Config(num_envs=2, vectorization=vectorization)
-    envs = make_environments(config, seed=0)
+    envs = make_environments("CartPole-v1", 2, 0, 4, vectorization)
     try:
         assert isinstance(envs, VectorEnvironments)
         assert (envs.observation_shape, envs.num_actions) == ((4,), 2)
@@ -197,9 +206,8 @@ def test_gymnasium_steps_the_environments_if_asked(vectorization):
 
 
 def test_environment_without_a_vector_form():
-    config = Config(env_id="MountainCar-v0", vectorization="vector_entry_point")
     with pytest.raises(ConfigError) as error:
-        make_environments(config, seed=0)
+        make_environments("MountainCar-v0", 1, 0, 4, "vector_entry_point")
     assert "Received: vectorization='vector_entry_point'" in str(error.value)
     assert "\n" not in str(error.value)
 

@@ -10,7 +10,8 @@ if keras.backend.backend() != "tensorflow":
     pytest.skip("the DQN example runs on TensorFlow", allow_module_level=True)
 
 from examples.dqn.networks.noisy import NoisyDense
-from examples.dqn.networks.policy import NumpyPolicy, draw_noise
+from examples.dqn.networks.numpy_policy import NumpyPolicy
+from examples.dqn.networks.policy import draw_noise
 from examples.dqn.networks.q_network import Dueling, build_q_network
 from examples.dqn.settings.config import Config
 

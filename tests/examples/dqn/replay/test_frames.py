@@ -5,17 +5,14 @@ import pickle
 import numpy as np
 import pytest
 
-from examples.dqn.envs.steps import Steps
-from examples.dqn.replay.frame_replay import (
-    FrameNStep,
-    FrameReplay,
-    PrioritizedFrameReplay,
-    frame_replay_nbytes,
-)
+from examples.dqn.envs.environments import Steps
+from examples.dqn.replay.frame_store import FrameStore, frame_store_nbytes
 from examples.dqn.replay.frames import NONE, Frames
 from examples.dqn.replay.nstep import NStep
-from examples.dqn.replay.prioritized import PrioritizedReplay
+from examples.dqn.replay.prioritized import PrioritizedSampler
 from examples.dqn.replay.replay import Replay
+from examples.dqn.replay.store import TransitionStore
+from examples.dqn.replay.uniform import UniformSampler
 
 SHAPE, STACK, GAMMA = (3, 2, 1), 4, 0.9
 
@@ -65,22 +62,21 @@ class Player:
 
 def pair(size, n, num_envs, prioritized=False):
     """A naive replay and ours, each with what makes its transitions."""
-    frames = Frames(size, SHAPE, STACK)
-    if prioritized:
-        priorities = dict(exponent=0.6, correction=0.4, total=500)
-        naive = PrioritizedReplay(size, (STACK, *SHAPE), dtype=np.uint8, **priorities)
-        ours = PrioritizedFrameReplay(size, frames, **priorities)
-    else:
-        naive = Replay(size, (STACK, *SHAPE), np.uint8)
-        ours = FrameReplay(size, frames)
-    return (naive, NStep(n, GAMMA, num_envs)), (
-        ours,
-        FrameNStep(n, GAMMA, num_envs, None, ours),
+    stores = (
+        TransitionStore(size, (STACK, *SHAPE), np.uint8),
+        FrameStore(size, num_envs, Frames(size, SHAPE, STACK)),
     )
+    pairs = []
+    for store in stores:
+        sampler = UniformSampler(size)
+        if prioritized:
+            sampler = PrioritizedSampler(size, 0.6, 0.4, total=500)
+        pairs.append((Replay(store, sampler), NStep(n, GAMMA, num_envs)))
+    return pairs
 
 
 def add(replay, nstep, steps):
-    replay.add(nstep.push(steps))
+    replay.add(nstep.push(replay.store.put_away(steps, nstep.waiting)))
 
 
 def assert_equal(first, second):
@@ -101,9 +97,9 @@ def test_equals_a_naive_replay(n, num_envs, mean_length):
         add(*ours, images)
         # While it is filled, when it is full, and over several turns of the ring.
         if number % 10 == 0:
-            assert ours[0].added == naive[0].added
+            assert ours[0].store.added == naive[0].store.added
             assert_equal(naive[0].newest(100), ours[0].newest(100))
-    assert naive[0].added > 700
+    assert naive[0].store.added > 700
     assert min(player.ends.values()) > 0
     draws = [
         replay.sample(np.random.default_rng(1), updates=3, batch_size=7)
@@ -150,7 +146,7 @@ def test_last_image_of_a_truncated_episode_is_kept():
     assert seen_next == [[0, 0, 1, 2], [0, 1, 2, 3], [0, 0, 7, 8]]
     np.testing.assert_allclose(found.discounts, GAMMA)
     # Three steps, and one image more per episode.
-    assert replay.frames.added == 5
+    assert replay.store.frames.added == 5
 
 
 @pytest.mark.parametrize("count", [40, 250])
@@ -172,7 +168,8 @@ def test_new_environments_begin_new_episodes():
     _, (replay, nstep) = pair(50, 1, 1)
     for _ in range(5):
         add(replay, nstep, player.step()[1])
-    nstep = FrameNStep(1, GAMMA, 1, None, replay)
+    replay.store.begin_episodes()
+    nstep.begin_episodes()
     add(replay, nstep, player.step()[1])
     stack = replay.newest(1).observations[0]
     assert not stack[:-1].any()
@@ -180,21 +177,22 @@ def test_new_environments_begin_new_episodes():
 
 
 def test_million_images_fit():
-    assert frame_replay_nbytes(1_000_000, (84, 84, 1)) < 7.5e9
+    assert frame_store_nbytes(1_000_000, (84, 84, 1)) < 7.5e9
 
 
 @pytest.mark.parametrize("size", [100, 3200])
 def test_calculated_bytes_are_the_arrays(size):
     player = Player(1, 200)
     _, (replay, nstep) = pair(size, 3, 1)
-    expected = frame_replay_nbytes(size, SHAPE)
+    expected = frame_store_nbytes(size, SHAPE)
     # Every array, wherever it is.
-    arrays = [*vars(replay.frames).values(), *replay._ring]
+    store = replay.store
+    arrays = [*vars(store.frames).values(), *store._transitions._ring]
     assert sum(a.nbytes for a in arrays if isinstance(a, np.ndarray)) == expected
     for _ in range(3 * size):
         add(replay, nstep, player.step()[1])
-    assert replay.nbytes == expected, "it grew although episodes are long"
-    assert replay.frames.added > 3 * size
+    assert store.nbytes == expected, "it grew although episodes are long"
+    assert replay.store.frames.added > 3 * size
 
 
 def test_pickle_has_no_room_that_was_never_used():

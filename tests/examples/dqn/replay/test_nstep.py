@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from examples.dqn.envs.steps import Steps
+from examples.dqn.envs.environments import Steps
 from examples.dqn.replay.nstep import NStep
 
 

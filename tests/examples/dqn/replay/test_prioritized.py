@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from examples.dqn.replay.prioritized import PrioritizedReplay, SumTree
-from examples.dqn.replay.replay import Transitions
+from examples.dqn.replay.prioritized import PrioritizedSampler
+from examples.dqn.replay.replay import Replay
+from examples.dqn.replay.store import TransitionStore
+from examples.dqn.replay.transitions import Transitions
 
 
 def numbered(start, count):
@@ -14,7 +16,8 @@ def numbered(start, count):
 
 
 def make_replay(size=8, exponent=1.0, correction=1.0, total=100, count=None):
-    replay = PrioritizedReplay(size, (1,), exponent, correction, total)
+    sampler = PrioritizedSampler(size, exponent, correction, total)
+    replay = Replay(TransitionStore(size, (1,)), sampler)
     replay.add(numbered(0, size if count is None else count))
     return replay
 
@@ -64,10 +67,10 @@ def test_exponent_0_is_the_uniform_replay():
 
 def test_correction_rises_to_1():
     replay = make_replay(8, correction=0.4, total=16, count=0)
-    values = [replay.correction]
+    values = [replay.sampler.correction(replay.store.added)]
     for start in range(0, 32, 8):
         replay.add(numbered(start, 8))
-        values.append(replay.correction)
+        values.append(replay.sampler.correction(replay.store.added))
     assert values == pytest.approx([0.4, 0.7, 1.0, 1.0, 1.0])
 
 
@@ -88,7 +91,7 @@ def test_what_is_overwritten_loses_its_priority():
     draw(replay)
     replay.feedback(np.arange(4), np.array([100.0, 1.0, 1.0, 1.0]))
     replay.feedback(np.array([0]), np.array([1.0]))
-    replay._highest = 1.0
+    replay.sampler._highest = 1.0
     replay.add(numbered(4, 1))
     sample = draw(replay)
     np.testing.assert_allclose(shares(sample, 4), 0.25, atol=0.01)
@@ -107,27 +110,3 @@ def test_each_draw_is_of_a_stratum_of_its_own():
     replay = make_replay(64)
     sample = replay.sample(np.random.default_rng(0), 5, 64)
     np.testing.assert_array_equal(sample.rows, np.tile(np.arange(64), (5, 1)))
-
-
-@pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 100])
-def test_sum_tree_against_a_running_sum(size):
-    generator = np.random.default_rng(size)
-    tree, numbers = SumTree(size), np.zeros(size)
-    for _ in range(20):
-        rows = generator.integers(size, size=5)
-        new = generator.integers(0, 5, size=5).astype(float)
-        tree.set(rows, new)
-        for row, number in zip(rows, new):
-            numbers[row] = number
-        assert tree.total == numbers.sum()
-        np.testing.assert_array_equal(tree.get(np.arange(size)), numbers)
-        if tree.total:
-            sums = generator.random((3, 10)) * tree.total
-            expected = np.searchsorted(np.cumsum(numbers), sums, side="right")
-            np.testing.assert_array_equal(tree.find(sums), expected)
-
-
-def test_a_sum_that_rounding_has_lifted_finds_the_last_number():
-    tree = SumTree(8)
-    tree.set(np.arange(3), np.array([0.1, 0.2, 0.3]))
-    assert tree.find(np.array([tree.total * (1 + 1e-12)])) == [2]

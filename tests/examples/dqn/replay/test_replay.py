@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from examples.dqn.replay.replay import Replay, Transitions
+from examples.dqn.replay.replay import Replay
+from examples.dqn.replay.store import TransitionStore
+from examples.dqn.replay.transitions import Transitions
+from examples.dqn.replay.uniform import UniformSampler
+
+
+def make_replay(size):
+    return Replay(TransitionStore(size, (2,)), UniformSampler(size))
 
 
 def numbered(start, count):
@@ -21,7 +28,7 @@ def numbered(start, count):
 
 @pytest.mark.parametrize("chunks", [[1] * 23, [3] * 8, [1, 7, 2, 10, 3], [10, 10]])
 def test_keeps_the_newest_like_a_list(chunks):
-    replay, everything = Replay(10, (2,)), []
+    replay, everything = make_replay(10), []
     for chunk in chunks:
         replay.add(numbered(len(everything), chunk))
         everything += range(len(everything), len(everything) + chunk)
@@ -34,7 +41,7 @@ def test_keeps_the_newest_like_a_list(chunks):
 
 
 def test_sample_keeps_transitions_together():
-    replay = Replay(10, (2,))
+    replay = make_replay(10)
     replay.add(numbered(0, 7))
     sample = replay.sample(np.random.default_rng(0), updates=4, batch_size=5).batches
     number = sample.rewards / 2
@@ -47,7 +54,7 @@ def test_sample_keeps_transitions_together():
 
 
 def test_sample_depends_on_the_generator_alone():
-    replay = Replay(100, (2,))
+    replay = make_replay(100)
     replay.add(numbered(0, 100))
     draws = [
         replay.sample(np.random.default_rng(seed), 2, 8).batches.rewards
@@ -58,7 +65,7 @@ def test_sample_depends_on_the_generator_alone():
 
 
 def test_sample_is_uniform():
-    replay = Replay(4, (2,))
+    replay = make_replay(4)
     replay.add(numbered(0, 4))
     sample = replay.sample(np.random.default_rng(0), 100, 400).batches
     shares = np.bincount((sample.rewards / 2).astype(int).ravel()) / 40_000

@@ -36,7 +36,7 @@ import numpy as np
 import tensorflow as tf
 from examples.dqn.agent import Agent
 from examples.dqn.settings.config import Config
-from examples.dqn.replay.replay import Transitions
+from examples.dqn.replay.transitions import Transitions
 from examples.dqn.runs.strategy import configure_devices, make_strategy
 
 REPLICAS = int(sys.argv[1])

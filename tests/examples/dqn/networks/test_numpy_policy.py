@@ -7,7 +7,7 @@ import pytest
 if keras.backend.backend() != "tensorflow":
     pytest.skip("the DQN example runs on TensorFlow", allow_module_level=True)
 
-from examples.dqn.networks.policy import NumpyPolicy
+from examples.dqn.networks.numpy_policy import NumpyPolicy
 from examples.dqn.networks.q_network import build_q_network
 from examples.dqn.settings.config import Config
 
