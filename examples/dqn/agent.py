@@ -57,10 +57,12 @@ class Agent:
         self.strategy = strategy
         with strategy.scope():
             self.online, self.target = (
-                build_q_network(observation_shape, num_actions, config, name)
+                build_q_network(
+                    observation_shape, num_actions, config, config.seed, name
+                )
                 for name in ("online", "target")
             )
-            self.optimizer = make_optimizer(config)
+            self.optimizer = make_optimizer(config, config, config.total_updates)
             self.optimizer.build(self.online.trainable_variables)
             # Only so that the optimizer is saved with the network.
             self.online.compile(self.optimizer)

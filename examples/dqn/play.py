@@ -20,6 +20,7 @@ from examples.dqn.runs.quiet import silent_libraries
 from examples.dqn.runs.video import check_video, record_episode
 from examples.dqn.settings.command_line import parse_words, run_reporting
 from examples.dqn.settings.config import Config
+from examples.dqn.settings.ranges import Range, check_ranges
 
 # Before Keras is first imported, in `load_policy`.
 os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -33,12 +34,11 @@ class Play:
     run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
     """Folder of the run."""
 
-    episodes: int = 10
-    """How many to play. At least 1."""
+    episodes: Annotated[int, Range(at_least=1)] = 10
+    """How many to play."""
 
-    seed: int = 0
-    """Environment seed of the first episode; each next one has the next. At
-    least 0."""
+    seed: Annotated[int, Range(at_least=0)] = 0
+    """Environment seed of the first episode; each next one has the next."""
 
     render: bool = False
     """Show the episodes in a window as they are played."""
@@ -47,12 +47,7 @@ class Play:
     """Record the first episode as play.gif in the run folder, off-screen."""
 
     def __post_init__(self) -> None:
-        for name, least in (("episodes", 1), ("seed", 0)):
-            if getattr(self, name) < least:
-                raise ConfigError(
-                    f"{name} must be at least {least}. "
-                    f"Received: {name}={getattr(self, name)}"
-                )
+        check_ranges(self)
         if self.render and self.video:
             raise ConfigError(
                 "render must not stand beside video, which draws off-screen. "

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import tyro
 
-from examples.dqn.errors import ConfigError
 from examples.dqn.runs.comparison import METRICS, compare_runs
 from examples.dqn.settings.command_line import parse_words, run_reporting
+from examples.dqn.settings.ranges import OneOf, check_ranges
 
 
 @dataclass(frozen=True)
@@ -25,19 +25,14 @@ class Plot:
     ]
     """Folders of runs, or folders of several runs as --seeds makes them."""
 
-    metric: str = "greedy_return"
-    """Column of metrics.csv to draw: greedy_return, mean_return, loss, norm,
-    threshold, clip_fraction, epsilon, episodes or updates."""
+    metric: Annotated[str, OneOf(tuple(METRICS))] = "greedy_return"
+    """Column of metrics.csv to draw."""
 
     output: Path = Path("comparison.png")
     """The PNG to write."""
 
     def __post_init__(self) -> None:
-        if self.metric not in METRICS:
-            raise ConfigError(
-                f"metric must be one of {', '.join(METRICS)}. "
-                f"Received: metric={self.metric!r}"
-            )
+        check_ranges(self)
 
 
 def main(settings: Plot) -> None:

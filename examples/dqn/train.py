@@ -75,8 +75,8 @@ def _train(
         from examples.dqn.runs.strategy import configure_devices, make_strategy
         from examples.dqn.trainer import Trainer
 
-        configure_devices(config)
-        strategy = make_strategy(config)
+        configure_devices(config.threads, config.logical_devices)
+        strategy = make_strategy(config.strategy, config.batch_size)
     env_seed, generator_seed, eval_seed, final_seed = (
         np.random.SeedSequence(config.seed).generate_state(4).tolist()
     )
@@ -179,11 +179,10 @@ def _score(returns: np.ndarray) -> str:
 
 def run_command(arguments: list[str] | None = None) -> int:
     """Runs `main`, or several of it, as a command and returns its exit code."""
-    return run_reporting(lambda: _run(parse_command(arguments)))
+    return run_reporting(lambda: _run(*parse_command(arguments)))
 
 
-def _run(command: Command) -> None:
-    config = command.config
+def _run(command: Command, config: Config) -> None:
     if command.seeds is not None:
         seeds = parse_seeds(command.seeds)
         check_environment(config)

@@ -64,12 +64,14 @@ class Trainer:
         self.report = report
         self.generator = generator
         self.eval_seed = eval_seed
-        self.replay = make_replay(config, envs.observation_shape)
+        self.replay = make_replay(
+            config, envs.observation_shape, config.num_envs, config.total_steps
+        )
         self.nstep = NStep(
             config.n_step, config.gamma, config.num_envs, config.reward_clip
         )
         self.returns = Returns(config.num_envs)
-        self.epsilon = epsilon_schedule(config)
+        self.epsilon = epsilon_schedule(config, config.total_steps)
         self.policy = agent.policy()
         self.best: tuple[float, Policy] | None = None
         self.history = History()

@@ -9,7 +9,7 @@ import tensorflow as tf
 from examples.dqn.networks.noisy import NoisyDense, noise_size, spread_noise
 from examples.dqn.networks.policy import Policy, draw_noise
 from examples.dqn.networks.q_network import build_q_network
-from examples.dqn.settings.config import Config
+from examples.dqn.settings.agent import NetworkSettings
 
 
 class GraphPolicy(Policy):
@@ -22,7 +22,7 @@ class GraphPolicy(Policy):
         weights: Of a network that `build_q_network` made of the rest.
         observation_shape: Shape of one stack of images.
         num_actions: Actions to choose from.
-        config: The settings of the network.
+        settings: The settings of the network.
     """
 
     def __init__(
@@ -30,12 +30,12 @@ class GraphPolicy(Policy):
         weights: list[np.ndarray],
         observation_shape: tuple[int, ...],
         num_actions: int,
-        config: Config,
+        settings: NetworkSettings,
     ):
         self.weights = weights
         self.num_actions = num_actions
         self.frame_stack = observation_shape[0]
-        self._form = observation_shape, num_actions, config
+        self._form = observation_shape, num_actions, settings
 
     def q_values(self, observations: np.ndarray) -> np.ndarray:
         return _actor(*self._form).values(self, observations)
@@ -52,9 +52,14 @@ class _Actor:
     """A network outside of any strategy, and whose weights it has now."""
 
     def __init__(
-        self, observation_shape: tuple[int, ...], num_actions: int, config: Config
+        self,
+        observation_shape: tuple[int, ...],
+        num_actions: int,
+        settings: NetworkSettings,
     ):
-        self._network = build_q_network(observation_shape, num_actions, config, "actor")
+        self._network = build_q_network(
+            observation_shape, num_actions, settings, name="actor"
+        )
         self._noisy_layers = [
             layer for layer in self._network.layers if isinstance(layer, NoisyDense)
         ]
@@ -91,6 +96,6 @@ class _Actor:
 # One for the run at hand; a second one so that two can be compared.
 @functools.lru_cache(maxsize=2)
 def _actor(
-    observation_shape: tuple[int, ...], num_actions: int, config: Config
+    observation_shape: tuple[int, ...], num_actions: int, settings: NetworkSettings
 ) -> _Actor:
-    return _Actor(observation_shape, num_actions, config)
+    return _Actor(observation_shape, num_actions, settings)

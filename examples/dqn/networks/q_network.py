@@ -1,4 +1,4 @@
-"""The Q-network: dense layers, with the parts that the configuration switches on."""
+"""The Q-network: dense layers, with the parts that the settings switch on."""
 
 from typing import Any
 
@@ -7,13 +7,14 @@ import keras
 from examples.dqn.envs.images import sees_images
 from examples.dqn.networks.convolutions import convolutional_torso
 from examples.dqn.networks.noisy import NoisyDense
-from examples.dqn.settings.config import Config
+from examples.dqn.settings.agent import NetworkSettings
 
 
 def build_q_network(
     observation_shape: tuple[int, ...],
     num_actions: int,
-    config: Config,
+    settings: NetworkSettings,
+    seed: int = 0,
     name: str = "q_network",
 ) -> keras.Model:
     """A network from observations to the values of all actions.
@@ -24,40 +25,47 @@ def build_q_network(
     last hidden layer and the heads have it. A stack of images, of shape
     `(frames, height, width, channels)`, goes through convolutions first.
 
+    Args:
+        observation_shape: Shape of one observation.
+        num_actions: Actions to choose from.
+        settings: Its layers.
+        seed: Seed of its weights.
+        name: Of the model.
+
     Kernels and biases start uniform in +-1/sqrt(fan_in), as in PyTorch. With
     Keras's Glorot kernels and zero biases, CartPole fails on some seeds.
 
     Returns:
         A model whose output has the shape `(batch, actions)`, or
-        `(batch, actions, quantiles)` if the configuration is distributional.
+        `(batch, actions, quantiles)` if the settings are distributional.
     """
-    parts = _Parts(config)
+    parts = _Parts(settings, seed)
     is_image = sees_images(observation_shape)
     dtype = "uint8" if is_image else None
     values = inputs = keras.Input(observation_shape, dtype=dtype, name="observation")
     if is_image:
         values = convolutional_torso(values, parts.initializers, parts.dtype)
-    *torso, last = config.hidden_sizes
+    *torso, last = settings.hidden_sizes
     for index, size in enumerate(torso):
         values = parts.hidden(values, size, f"hidden_{index}")
-    quantiles = config.quantiles if config.distributional else 1
-    if config.dueling:
+    quantiles = settings.quantiles if settings.distributional else 1
+    if settings.dueling:
         value, advantage = (
             parts.dense(
-                parts.hidden(values, last, f"{stream}_hidden", noisy=config.noisy),
+                parts.hidden(values, last, f"{stream}_hidden", noisy=settings.noisy),
                 outputs * quantiles,
                 stream,
-                noisy=config.noisy,
+                noisy=settings.noisy,
             )
             for stream, outputs in (("value", 1), ("advantage", num_actions))
         )
         outputs = Dueling(num_actions, name="q_values")([value, advantage])
     else:
-        values = parts.hidden(values, last, f"hidden_{len(torso)}", config.noisy)
+        values = parts.hidden(values, last, f"hidden_{len(torso)}", settings.noisy)
         outputs = parts.dense(
-            values, num_actions * quantiles, "q_values", noisy=config.noisy
+            values, num_actions * quantiles, "q_values", noisy=settings.noisy
         )
-    if config.distributional:
+    if settings.distributional:
         shape = (num_actions, quantiles)
         outputs = keras.layers.Reshape(shape, name="quantiles")(outputs)
     return keras.Model(inputs, outputs, name=name)
@@ -96,14 +104,14 @@ class Dueling(keras.layers.Layer):
 class _Parts:
     """Makes layers, each with a seed of its own."""
 
-    def __init__(self, config: Config):
-        self._config = config
-        self._seed = config.seed
-        self.dtype = "mixed_bfloat16" if config.mixed_precision else "float32"
+    def __init__(self, settings: NetworkSettings, seed: int):
+        self._settings = settings
+        self._seed = seed
+        self.dtype = "mixed_bfloat16" if settings.mixed_precision else "float32"
 
     def hidden(self, inputs: Any, units: int, name: str, noisy: bool = False) -> Any:
         values = self.dense(inputs, units, name, noisy, self.dtype)
-        if self._config.layer_norm:
+        if self._settings.layer_norm:
             values = keras.layers.LayerNormalization(
                 epsilon=1e-5, name=f"{name}_norm", dtype=self.dtype
             )(values)
@@ -118,7 +126,7 @@ class _Parts:
         dtype: str = "float32",
     ) -> Any:
         if noisy:
-            sigma, seed = self._config.noisy_sigma, self._next_seed()
+            sigma, seed = self._settings.noisy_sigma, self._next_seed()
             return NoisyDense(units, sigma, seed=seed, name=name, dtype=dtype)(inputs)
         initializers = self.initializers(inputs.shape[-1])
         dense = keras.layers.Dense(units, name=name, dtype=dtype, **initializers)

@@ -4,34 +4,42 @@ from examples.dqn.envs.images import sees_images
 from examples.dqn.replay.frame_store import FrameStore
 from examples.dqn.replay.frames import Frames
 from examples.dqn.replay.prioritized import PrioritizedSampler
-from examples.dqn.replay.replay import Replay, Sampler, Store
+from examples.dqn.replay.replay import Replay, Store
 from examples.dqn.replay.store import TransitionStore
 from examples.dqn.replay.uniform import UniformSampler
-from examples.dqn.settings.config import Config
+from examples.dqn.settings.agent import ReplaySettings
 
 
-def make_replay(config: Config, observation_shape: tuple[int, ...]) -> Replay:
-    """The replay that the settings and the observations ask for."""
-    return Replay(make_store(config, observation_shape), make_sampler(config))
+def make_replay(
+    settings: ReplaySettings,
+    observation_shape: tuple[int, ...],
+    num_envs: int,
+    total_steps: int,
+) -> Replay:
+    """The replay that the settings and the observations ask for.
+
+    Args:
+        settings: How much it keeps, and how that is drawn.
+        observation_shape: Shape of one observation.
+        num_envs: Environments that steps come from.
+        total_steps: Of the whole run.
+    """
+    size = settings.replay_size
+    store = make_store(size, observation_shape, num_envs)
+    if not settings.prioritized:
+        return Replay(store, UniformSampler(size))
+    sampler = PrioritizedSampler(
+        size,
+        settings.priority_exponent,
+        settings.priority_correction,
+        total_steps,
+    )
+    return Replay(store, sampler)
 
 
-def make_store(config: Config, observation_shape: tuple[int, ...]) -> Store:
+def make_store(size: int, observation_shape: tuple[int, ...], num_envs: int) -> Store:
     """One that keeps images once, if observations are stacks of them."""
-    size = config.replay_size
     if not sees_images(observation_shape):
         return TransitionStore(size, observation_shape)
     stack, *frame_shape = observation_shape
-    frames = Frames(size, tuple(frame_shape), stack)
-    return FrameStore(size, config.num_envs, frames)
-
-
-def make_sampler(config: Config) -> Sampler:
-    """The sampler that the settings name."""
-    if not config.prioritized:
-        return UniformSampler(config.replay_size)
-    return PrioritizedSampler(
-        config.replay_size,
-        config.priority_exponent,
-        config.priority_correction,
-        config.total_steps,
-    )
+    return FrameStore(size, num_envs, Frames(size, tuple(frame_shape), stack))

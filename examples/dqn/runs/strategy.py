@@ -6,22 +6,25 @@ import tensorflow as tf
 
 from examples.dqn.errors import ConfigError
 from examples.dqn.runs.cluster import task
-from examples.dqn.settings.config import Config
 
 
-def configure_devices(config: Config) -> None:
+def configure_devices(threads: int, logical_devices: int) -> None:
     """Sets threads and logical devices, which must precede any other TF call.
+
+    Args:
+        threads: CPU threads within one operation.
+        logical_devices: Devices to split the CPU into.
 
     Raises:
         ConfigError: If TensorFlow has started already with other settings.
     """
     try:
-        tf.config.threading.set_intra_op_parallelism_threads(config.threads)
-        tf.config.threading.set_inter_op_parallelism_threads(config.threads)
-        if config.logical_devices > 1:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+        if logical_devices > 1:
             tf.config.set_logical_device_configuration(
                 tf.config.list_physical_devices("CPU")[0],
-                [tf.config.LogicalDeviceConfiguration()] * config.logical_devices,
+                [tf.config.LogicalDeviceConfiguration()] * logical_devices,
             )
         for gpu in tf.config.list_physical_devices("GPU"):
             # The networks are small; leave the rest of the GPU to others.
@@ -32,25 +35,29 @@ def configure_devices(config: Config) -> None:
         pass
 
 
-def make_strategy(config: Config) -> tf.distribute.Strategy:
-    """The strategy that the configuration names.
+def make_strategy(name: str, batch_size: int) -> tf.distribute.Strategy:
+    """The strategy of a name.
+
+    Args:
+        name: As the setting `strategy` has it.
+        batch_size: What its replicas are to share.
 
     Raises:
         ConfigError: If its devices are missing, or the batch does not divide.
     """
-    if config.strategy == "default":
+    if name == "default":
         return tf.distribute.get_strategy()
-    if config.strategy == "multi_worker":
+    if name == "multi_worker":
         strategy = _multi_worker()
-    elif config.strategy == "tpu":
+    elif name == "tpu":
         strategy = _tpu()
     else:
-        strategy = _of_this_machine(config.strategy)
+        strategy = _of_this_machine(name)
     replicas = strategy.num_replicas_in_sync
-    if config.batch_size % replicas:
+    if batch_size % replicas:
         raise ConfigError(
             f"batch_size must divide by the {replicas} replicas. "
-            f"Received: batch_size={config.batch_size}"
+            f"Received: batch_size={batch_size}"
         )
     return strategy
 

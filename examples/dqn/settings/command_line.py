@@ -5,13 +5,15 @@ import io
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, fields
-from typing import Any, TypeVar
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, TypeVar
 
 import tyro
 
 from examples.dqn.errors import ConfigError, RunError
-from examples.dqn.settings.config import Config, machine_settings
+from examples.dqn.settings.config import Config, machine_settings, sections
+from examples.dqn.settings.help import explained
+from examples.dqn.settings.ranges import Range, check_ranges
 from examples.dqn.settings.tuned import tuned_config
 
 Settings = TypeVar("Settings")
@@ -30,19 +32,20 @@ class Command:
     """Train several seeds side by side, each a process: 0..9 is from 0 to 9, and
     0,3,5 names them. Instead of seed. Each at least 0."""
 
-    jobs: int | None = None
-    """Seeds trained at a time, if several; None is one per CPU core. At least 1."""
+    jobs: Annotated[int | None, Range(at_least=1)] = None
+    """Seeds trained at a time, if several; None is one per CPU core."""
 
-    config: Config = field(default_factory=Config)
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> Config:
     """The settings of the run, or of each of the runs, that `parse_command` finds."""
-    return parse_command(arguments).config
+    return parse_command(arguments)[1]
 
 
-def parse_command(arguments: Sequence[str] | None = None) -> Command:
-    """Makes a `Command` out of command line arguments.
+def parse_command(arguments: Sequence[str] | None = None) -> tuple[Command, Config]:
+    """Makes a `Command` and its settings out of command line arguments.
 
     Args:
         arguments: Words of the command line. None reads `sys.argv`.
@@ -51,11 +54,18 @@ def parse_command(arguments: Sequence[str] | None = None) -> Command:
         ConfigError: If an argument is unknown, malformed or out of range.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    default = Command(config=tuned_config(_env_id(words)))
-    command = parse_words(Command, "train", words, default)
-    config = command.config
+    usual = tuned_config(_env_id(words))
+    parsed = _parse(explained(Command, usual, **sections()), "train", words)
+    command = Command(parsed.seeds, parsed.jobs)
+    config = Config(
+        **{
+            name: value
+            for heading in sections()
+            for name, value in vars(getattr(parsed, heading)).items()
+        }
+    )
     kept = Config(resume=config.resume, **machine_settings(config))
-    if config.resume and command != Command(jobs=command.jobs, config=kept):
+    if config.resume and (command.seeds is not None or config != kept):
         raise ConfigError(
             "resume must have no flags beside it but those of the machine and jobs, "
             f"since a run keeps its settings. Received: {' '.join(words)}"
@@ -65,32 +75,29 @@ def parse_command(arguments: Sequence[str] | None = None) -> Command:
             "seed must not stand beside seeds. "
             f"Received: seed={config.seed}, seeds={command.seeds!r}"
         )
-    if command.jobs is not None and command.jobs < 1:
-        raise ConfigError(f"jobs must be at least 1. Received: jobs={command.jobs}")
-    return command
+    return command, config
 
 
 def parse_words(
-    settings: type[Settings],
-    program: str,
-    arguments: Sequence[str] | None = None,
-    default: Settings | None = None,
+    settings: type[Settings], program: str, arguments: Sequence[str] | None = None
 ) -> Settings:
     """Makes settings out of command line arguments, as their dataclass says.
 
     Raises:
         ConfigError: If an argument is unknown, malformed or out of range.
     """
+    return settings(**vars(_parse(explained(settings), program, arguments)))
+
+
+def _parse(seen: type, program: str, arguments: Sequence[str] | None) -> Any:
     complaint = io.StringIO()
-    more: dict[str, Any] = {} if default is None else {"default": default}
     try:
         with contextlib.redirect_stderr(complaint):
             return tyro.cli(
-                settings,
+                seen,
                 prog=f"python -m examples.dqn.{program}",
                 args=arguments,
                 config=(tyro.conf.OmitArgPrefixes,),
-                **more,
             )
     except SystemExit as stop:
         if not stop.code:  # --help

@@ -26,7 +26,7 @@ TUNED: dict[str, dict[str, Any]] = {
         "double": False,
         "distributional": True,
         "quantiles": 25,
-        "clipper": "norm",
+        "clipper": "clip_by_norm",
         "epsilon_fraction": 0.12,
         "epsilon_end": 0.1,
         "eval_every": 5_000,

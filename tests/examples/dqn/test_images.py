@@ -92,7 +92,7 @@ SMALL = dict(
     frame_stack=2,
     reward_clip=1.0,
     gamma=0.5,
-    clipper="norm",
+    clipper="clip_by_norm",
     target_period=16,
     eval_every=512,
     eval_episodes=4,
@@ -180,7 +180,7 @@ def test_resumed_run_of_images_equals_an_undisturbed_one(settings, tmp_path):
 
 def test_replicas_share_a_batch_of_images():
     config = Config(
-        batch_size=4, updates_per_train=2, hidden_sizes=(8,), clipper="norm"
+        batch_size=4, updates_per_train=2, hidden_sizes=(8,), clipper="clip_by_norm"
     )
     shape = (2, 10, 9, 3)
     generator = np.random.default_rng(0)

@@ -137,7 +137,7 @@ def test_command(tmp_path, capsys):
     ("flags", "words"),
     [
         ("", ["runs", "one or more", "none"]),
-        ("RUN --metric steps", ["metric must be one of", "greedy_return", "'steps'"]),
+        ("RUN --metric steps", ["--metric", "greedy_return", "'steps'"]),
         ("RUN --metric loss", ["runs must have values of loss", "RUN"]),
         ("RUN --metric norm", ["metrics.csv that can be read", "RUN"]),
         ("RUN/none", ["folder of a run", "No such file", "RUN/none"]),

@@ -49,7 +49,7 @@ def test_configured_decay_takes_its_part_of_the_run(name):
         epsilon_start=0.8,
         epsilon_end=0.05,
     )
-    epsilon = epsilon_schedule(config)
+    epsilon = epsilon_schedule(config, config.total_steps)
     assert epsilon(0) == pytest.approx(0.8)
     assert epsilon(199) > 0.0501
     assert epsilon(200) == pytest.approx(0.05)
@@ -57,9 +57,11 @@ def test_configured_decay_takes_its_part_of_the_run(name):
 
 def test_configured_points():
     config = Config(epsilon_schedule="piecewise", epsilon_points=POINTS)
-    assert epsilon_schedule(config)(150) == pytest.approx(0.3)
+    assert epsilon_schedule(config, config.total_steps)(150) == pytest.approx(0.3)
 
 
 def test_configured_constant():
     config = Config(epsilon_schedule="constant", epsilon_start=1.0, epsilon_end=0.2)
-    assert {epsilon_schedule(config)(step) for step in (0, 100, 10**6)} == {0.2}
+    assert {
+        epsilon_schedule(config, config.total_steps)(step) for step in (0, 100, 10**6)
+    } == {0.2}

@@ -30,7 +30,7 @@ SMALL = dict(
     learning_rate=0.05,
     learning_rate_schedule="constant",
     eval_every=10_000,
-    clipper="norm",
+    clipper="clip_by_norm",
     # Until learning starts everybody plays alike.
     epsilon_schedule="piecewise",
     epsilon_points=((0, 1.0), (200, 1.0), (201, 0.1)),
@@ -73,7 +73,7 @@ class Silent:
 
 def play(**settings):
     """(Replay contents, first weights, weights after three blocks of updates)."""
-    config = Config(**{**SMALL, "clip_norm": 0.05, **settings})
+    config = Config(**{**SMALL, "clip_max_norm": 0.05, **settings})
     envs = make_environments(config.env_id, config.num_envs, 3, config.frame_stack)
     agent = Agent((4,), 2, config, tf.distribute.get_strategy())
     before = agent.online.get_weights()
@@ -133,7 +133,8 @@ def test_every_switch_of_the_learning_rule_is_tried_here():
         # Tested in `test_schedules.py` and `test_agent.py`.
         *("epsilon_schedule", "epsilon_start", "epsilon_end", "epsilon_fraction"),
         *("epsilon_points", "learning_rate_end", "learning_rate_schedule"),
-        *("adam_epsilon", "clip_percentile", "clip_window", "clip_norm", "clip_value"),
+        *("adam_epsilon", "clip_percentile", "clip_window", "clip_max_norm"),
+        "clip_value",
         # Tested in `test_images.py` and `replay/test_nstep.py`.
         *("frame_stack", "reward_clip"),
         # Parts of a switch.

@@ -121,7 +121,7 @@ def test_pong_trains_and_is_resumed(tmp_path, capsys, monkeypatch):
         updates_per_train=2,
         batch_size=4,
         hidden_sizes=(8,),
-        clipper="norm",  # the quickest to compile
+        clipper="clip_by_norm",  # the quickest to compile
         eval_every=64,
         eval_episodes=2,
         final_episodes=2,

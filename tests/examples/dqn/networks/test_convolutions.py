@@ -21,8 +21,8 @@ FORMS = [{}, {"dueling": True}, {"noisy": True, "noisy_sigma": 4.0}, ALL]
 
 
 def policy_of(shape=SHAPE, seed=0, **settings):
-    config = Config(**{"hidden_sizes": (16, 8), "seed": seed, **settings})
-    network = build_q_network(shape, 3, config)
+    config = Config(**{"hidden_sizes": (16, 8), **settings})
+    network = build_q_network(shape, 3, config, seed)
     return network, GraphPolicy(network.get_weights(), shape, 3, config)
 
 

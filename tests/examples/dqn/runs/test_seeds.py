@@ -87,7 +87,7 @@ def test_flags_make_the_configuration_again(config):
         ("--seeds 1.5", ["seeds must be like", "'1.5'"]),
         ("--seeds 0..99999999999", ["seeds must be like", "at most 10,000"]),
         ("--seeds", ["--seeds", "Missing value"]),
-        ("--seeds 0..2 --jobs 0", ["jobs must be at least 1", "jobs=0"]),
+        ("--seeds 0..2 --jobs 0", ["jobs must be None or at least 1", "jobs=0"]),
         ("--jobs 2", ["jobs must go with seeds", "jobs=2"]),
         ("--seeds 0..2 --seed 4", ["seed must not stand beside seeds", "seed=4"]),
         ("--seeds 0..2 --resume USED", ["resume must have no flags", "--seeds"]),

@@ -1,5 +1,7 @@
 """A newcomer finds every setting explained, and every column and file."""
 
+import contextlib
+import io
 import re
 from dataclasses import fields
 from pathlib import Path
@@ -13,7 +15,7 @@ pytest.importorskip("tyro")
 
 from examples.dqn.runs.report import Row
 from examples.dqn.settings.command_line import Command, parse_command
-from examples.dqn.settings.config import Config
+from examples.dqn.settings.config import Config, sections
 
 ROOT = Path(__file__).parents[4]
 RANGE = re.compile(r"[Aa]t least|Above \d|[Ii]n [\[(]\d")
@@ -25,18 +27,19 @@ NUMBERS = [
 
 
 @pytest.fixture(scope="module")
-def explained():
-    """What the help says about each flag, on one line."""
+def help_text():
     with pytest.MonkeyPatch.context() as patch:
-        import contextlib
-        import io
-
         patch.setenv("COLUMNS", "80")
         text = io.StringIO()
         with contextlib.redirect_stdout(text), pytest.raises(SystemExit):
             parse_command(["--help"])
-    plain = re.sub(r"\x1b\[[\d;]*m", "", text.getvalue())
-    words = " ".join(line.strip("│ ") for line in plain.splitlines())
+    return re.sub(r"\x1b\[[\d;]*m", "", text.getvalue())
+
+
+@pytest.fixture(scope="module")
+def explained(help_text):
+    """What the help says about each flag, on one line."""
+    words = " ".join(line.strip("│ ") for line in help_text.splitlines())
     parts = re.split(r"(?:^| )--([a-z][a-z-]*)(?:,| )", words)
     return dict(zip(parts[1::2], parts[2::2]))
 
@@ -53,11 +56,29 @@ def test_every_number_has_its_range(name, explained):
 
 def test_every_flag_is_explained(explained):
     for part in (*fields(Config), *fields(Command)):
-        if part.name != "config":
-            name = part.name.replace("_", "-")
-            # A switch has two names, and the text behind the second.
-            text = explained.get(f"no-{name}") or explained[name]
-            assert len(text.split()) > 5, name
+        name = part.name.replace("_", "-")
+        # A switch has two names, and the text behind the second.
+        text = explained.get(f"no-{name}") or explained[name]
+        assert len(text.split()) > 5, name
+
+
+def test_every_section_has_a_heading_and_its_flags_below(help_text):
+    _, *parts = re.split(r"\n\W*(\w+) options[ ─]", help_text)
+    below = dict(zip(parts[::2], parts[1::2]))
+    assert [*below] == [*sections()]
+    for heading, section in sections().items():
+        for part in fields(section):
+            flag = part.name.replace("_", "-")
+            assert re.search(rf"--{flag}[ ,]", below[heading]), flag
+
+
+def test_a_range_is_told_as_it_is_checked(explained):
+    for name, words in [
+        ("gamma", "Discount per environment step. In [0, 1]. (default: 0.99)"),
+        ("hidden-sizes", "hidden layer. Each at least 1. (default: 256 256)"),
+        ("clip-window", "None remembers all. At least 1. (default: None)"),
+    ]:
+        assert words in explained[name]
 
 
 def test_page_explains_every_column_and_file():

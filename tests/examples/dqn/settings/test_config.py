@@ -34,7 +34,7 @@ BAD_FLAGS = [
     ("--frame-stack 0", ["frame_stack", "at least 1", "0"]),
     ("--reward-clip 0", ["reward_clip", "None or above 0", "0"]),
     ("--reward-clip nan", ["reward_clip", "None or above 0", "nan"]),
-    ("--clip-norm 0", ["clip_norm", "above 0", "0.0"]),
+    ("--clip-max-norm 0", ["clip_max_norm", "above 0", "0.0"]),
     ("--clip-value -1", ["clip_value", "above 0", "-1"]),
     ("--clip-scope word", ["--clip-scope", "layer", "word"]),
     ("--strategy pod", ["--strategy", "mirrored", "pod"]),
