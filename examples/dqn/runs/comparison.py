@@ -2,23 +2,20 @@
 
 import csv
 import json
-import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from examples.dqn.errors import ConfigError
-from examples.dqn.runs.curves import draw_seeds, dress_axes
+from examples.dqn.runs.curves import Curve
 from examples.dqn.runs.folder import read_config
+from examples.dqn.runs.quiet import silent_libraries
 from examples.dqn.settings.config import OF_THE_MACHINE, Config
 from examples.dqn.settings.tuned import tuned_config
 
-# Okabe and Ito's, which stay apart for colour-blind eyes.
-COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#222222"]
 # Runs of one curve may differ in the seed, and in what changes nothing they learn.
 ALIKE: dict[str, Any] = {
     name: getattr(Config, name)
@@ -39,16 +36,6 @@ METRICS = {
     "episodes": "finished episodes",
     "updates": "gradient steps",
 }
-
-
-class Curve(NamedTuple):
-    """Runs that differ in nothing but the seed."""
-
-    label: str
-    steps: np.ndarray
-    """Environment steps, shape `(columns,)`."""
-    values: np.ndarray
-    """One row per run, shape `(runs, columns)`."""
 
 
 def compare_runs(path: Path, folders: Sequence[Path], metric: str) -> list[Curve]:
@@ -78,7 +65,10 @@ def compare_runs(path: Path, folders: Sequence[Path], metric: str) -> list[Curve
         runs = f"{len(members)} runs" if len(members) > 1 else "1 run"
         curves.append(Curve(f"{label} ({runs})", steps, values))
     environments = sorted({config.env_id for config in groups})
-    _draw(path, curves, METRICS[metric], ", ".join(environments))
+    # Imported here so that bad arguments do not wait for Keras and Matplotlib.
+    with silent_libraries():
+        from examples.dqn.runs.curve_plot import draw_curves
+    draw_curves(path, curves, METRICS[metric], ", ".join(environments))
     return curves
 
 
@@ -150,30 +140,3 @@ def align(runs: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     steps = np.unique(np.concatenate([steps for steps, _ in runs]))
     steps = steps[(steps >= first) & (steps <= last)]
     return steps, np.stack([np.interp(steps, *run) for run in runs])
-
-
-def _draw(path: Path, curves: Sequence[Curve], ylabel: str, environments: str) -> None:
-    labels = [textwrap.fill(curve.label, 120) for curve in curves]
-    lines = sum(label.count("\n") + 1 for label in labels)
-    # The legend must not take its room from the curves.
-    figure = Figure(figsize=(9, 5 + 0.2 * lines), dpi=130, layout="constrained")
-    axes = figure.subplots()
-    alone = len(curves) == 1
-    for index, (curve, label) in enumerate(zip(curves, labels)):
-        colour = COLOURS[index % len(COLOURS)]
-        draw_seeds(axes, curve.steps, curve.values, colour, label, each=alone)
-    dress_axes(axes, ylabel)
-    title = f"{environments}: {ylabel}"
-    if any(len(curve.values) > 1 for curve in curves):
-        title += ", interquartile mean and 95 % bootstrap band"
-    axes.set_title(title, loc="left", fontsize=11)
-    # Below, because a curve may pass through any corner.
-    figure.legend(loc="outside lower left", frameon=False, fontsize=9)
-    try:
-        figure.savefig(path)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ConfigError(
-            f"output must be a picture that can be written ({reason}). "
-            f"Received: output={path}"
-        ) from error

@@ -7,11 +7,19 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from keras_gradclip.plotting import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    clipped_share,
+    draw_norms,
+    dress_axes,
+    legend_above,
+)
+
 if TYPE_CHECKING:
     from examples.dqn.trainer import History
-
-# Okabe and Ito's colours, which stay apart for colour-blind eyes.
-BLUE, ORANGE, GREEN, GREY, BLACK = "#0072B2", "#D55E00", "#009E73", "#999999", "#222222"
 
 
 def plot_run(
@@ -33,9 +41,7 @@ def plot_run(
     below.set_xlabel("environment steps")
     below.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     for axes in (above, below):
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(axis="y", color="#e6e6e6", linewidth=0.8)
-        axes.set_axisbelow(True)
+        dress_axes(axes)
     figure.savefig(path)
 
 
@@ -62,7 +68,7 @@ def _draw_returns(axes: Axes, history: "History", solved_at: float | None) -> No
         steps, returns = np.array(history.evaluations).T
         axes.plot(steps, returns, "D-", color=GREEN, label="greedy evaluation")
     if history.episodes:
-        _legend_beside_title(axes, columns=3)
+        legend_above(axes)
 
 
 def _draw_norms(axes: Axes, history: "History") -> None:
@@ -73,35 +79,17 @@ def _draw_norms(axes: Axes, history: "History") -> None:
         axes.text(0.5, 0.5, note, transform=axes.transAxes, ha="center", color=GREY)
         return
     axes.set_ylabel("norm, log scale")
-    axes.set_yscale("log")
     steps, norms, thresholds, clipped = (
         np.concatenate([block[name] for block in history.clips])
         for name in ("step", "norm", "threshold", "clipped")
     )
     clipped = clipped > 0
-    for chosen, colour, label in (
-        (~clipped, BLUE, "left alone"),
-        (clipped, ORANGE, f"clipped ({clipped.mean():.0%})"),
-    ):
-        axes.scatter(
-            steps[chosen], norms[chosen], s=3, color=colour, linewidths=0, label=label
-        )
-    axes.plot(steps, thresholds, color=BLACK, linewidth=1.8, label="threshold")
+    draw_norms(axes, steps, norms, thresholds, clipped)
+    share = clipped_share(clipped)
+    axes.set_title(f"Gradient norm per update ({share})", loc="left", fontsize=11)
     # Norms near 0 come from the first few updates; they would stretch the axis.
     axes.set_ylim(bottom=max(norms.min(), np.percentile(norms, 0.1) / 2))
-    _legend_beside_title(axes, columns=3, markerscale=4)
-
-
-def _legend_beside_title(axes: Axes, columns: int, markerscale: float = 1) -> None:
-    # Above the data, because every corner of these panels may hold some.
-    axes.legend(
-        loc="lower right",
-        bbox_to_anchor=(1.0, 0.99),
-        ncols=columns,
-        frameon=False,
-        fontsize=9,
-        markerscale=markerscale,
-    )
+    legend_above(axes)
 
 
 def running_mean(values: np.ndarray, window: int) -> np.ndarray:
