@@ -1,9 +1,7 @@
 """Whole runs, small ones."""
 
 import csv
-import io
 from pathlib import Path
-from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -14,9 +12,7 @@ if keras.backend.backend() != "tensorflow":
 pytest.importorskip("gymnasium")
 pytest.importorskip("matplotlib")
 
-from examples.dqn import trainer
-from examples.dqn.runs.report import Progress, Row
-from examples.dqn.runs.run_plot import running_mean
+from examples.dqn.runs.report import Row
 from examples.dqn.settings.config import Config
 from examples.dqn.train import main
 
@@ -108,82 +104,3 @@ def test_several_environments_stop_at_the_last_step(tmp_path):
     rows = rows_of(result)
     assert int(rows[-1]["step"]) == 1501
     assert rows[-1]["norm"] == ""
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
-
-
-ROW = Row(step=500, updates=9, episodes=3, epsilon=0.25, mean_return=21.5, loss=0.125)
-
-
-def test_progress_on_a_terminal_stays_on_one_line():
-    stream = Terminal()
-    progress = Progress(1000, stream)
-    for step in (500, 510, 1000):
-        progress.show(ROW._replace(step=step))
-    progress.close()
-    text = stream.getvalue()
-    assert text.count("\n") == 1
-    assert text.endswith("\n")
-    assert text.count("\r") == 3
-
-
-@pytest.mark.parametrize(
-    ("columns", "begins"), [(80, " 50% "), (200, "    500/1,000 | ")]
-)
-def test_progress_tells_all_at_any_width(columns, begins, monkeypatch):
-    monkeypatch.setenv("COLUMNS", str(columns))
-    stream = Terminal()
-    row = ROW._replace(mean_return=500.0, norm=12.34, threshold=10.56, clip_fraction=1)
-    Progress(1000, stream).show(row)
-    line = stream.getvalue().removeprefix("\r").removesuffix("\x1b[K")
-    assert len(line) < columns
-    assert line.startswith(begins)
-    for words in ("return 500.0", "0.25", "loss 0.12", "norm 12.3", "threshold 10."):
-        assert words in line
-    assert "clipped" in line
-    assert line.endswith("100%")
-
-
-def test_progress_in_a_pipe_is_ten_plain_lines():
-    stream = io.StringIO()
-    progress = Progress(1000, stream)
-    for step in range(10, 1001, 10):
-        progress.show(ROW._replace(step=step))
-    progress.close()
-    lines = stream.getvalue().splitlines()
-    assert len(lines) == 10
-    assert "\r" not in stream.getvalue()
-    assert "\x1b" not in stream.getvalue()
-    for words in ("100/1,000 |  10% ", "return  21.5", "epsilon 0.25", "loss 0.1250"):
-        assert words in lines[0]
-    assert "norm -" in lines[0]
-
-
-def test_running_mean():
-    np.testing.assert_allclose(
-        running_mean(np.array([1.0, 3.0, 5.0, 7.0]), 2), [1.0, 2.0, 4.0, 6.0]
-    )
-
-
-@pytest.mark.parametrize(
-    ("keep", "returns", "kept"),
-    [
-        ("best", [10.0, 500.0, 500.0, 30.0], 2),
-        ("best", [10.0, 5.0], 0),
-        ("last", [10.0, 5.0], 1),
-        ("best", [], "untrained"),
-        ("best", [-200.0, -90.0, -110.0], 1),
-    ],
-)
-def test_which_policy_is_kept(keep, returns, kept, monkeypatch):
-    envs = SimpleNamespace(observation_shape=(4,))
-    agent = SimpleNamespace(policy=lambda: "untrained")
-    tested = trainer.Trainer(Config(keep=keep), agent, envs, None, None, 0)
-    for number, value in enumerate(returns):
-        monkeypatch.setattr(trainer, "evaluate", lambda *_, v=value: np.array([v]))
-        tested.policy = number
-        tested._evaluate()
-    assert tested.kept_policy() == kept
