@@ -17,8 +17,8 @@ from examples.dqn.losses import (
     value_of,
 )
 from examples.dqn.networks.acting import policy_of
-from examples.dqn.networks.noisy import NoisyDense, noise_size, spread_noise
-from examples.dqn.networks.policy import Policy, draw_noise
+from examples.dqn.networks.noisy import noise_of_updates, noisy_layers, spread_noise
+from examples.dqn.networks.policy import Policy
 from examples.dqn.networks.q_network import build_q_network
 from examples.dqn.optimizer import clip_history, make_optimizer
 from examples.dqn.replay.transitions import Transitions
@@ -66,12 +66,7 @@ class Agent:
             self.optimizer.build(self.online.trainable_variables)
             # Only so that the optimizer is saved with the network.
             self.online.compile(self.optimizer)
-        self._noisy = [
-            layer
-            for network in (self.online, self.target)
-            for layer in network.layers
-            if isinstance(layer, NoisyDense)
-        ]
+        self._noisy = noisy_layers(self.online, self.target)
         # XLA fuses the many small operations of an update, but cannot compile
         # the sum over replicas, and its convolutions take a CPU five times longer.
         on_gpu = bool(tf.config.list_logical_devices("GPU"))
@@ -100,7 +95,9 @@ class Agent:
         """
         if weights is None:
             weights = np.ones(batches.rewards.shape, np.float32)
-        noise = self._draw_noise(len(weights))
+        noise = noise_of_updates(
+            self._noisy, self.config.seed, self.updates, len(weights)
+        )
         arrays = tf.nest.map_structure(tf.convert_to_tensor, (batches, weights, noise))
         try:
             return Updates(*(found.numpy() for found in self._update(*arrays)))
@@ -217,22 +214,6 @@ class Agent:
             return quantile_huber(targets, values, delta)
         errors = targets - values
         return squared(errors) if self.config.loss == "mse" else huber(errors, delta)
-
-    def _draw_noise(self, updates: int) -> np.ndarray:
-        """The noise of the next updates, shape `(updates, numbers)`.
-
-        It depends on the seed and the number of each update alone, so that a run
-        goes on with the right one. NumPy draws it because TensorFlow draws other
-        numbers with XLA than without.
-        """
-        size = noise_size(self._noisy)
-        if not size:
-            return np.zeros((updates, 0), np.float32)
-        numbers = range(self.updates, self.updates + updates)
-        seeds = ([self.config.seed, number] for number in numbers)
-        return np.stack(
-            [draw_noise(np.random.default_rng(seed), size) for seed in seeds]
-        )
 
     def _move_target(self) -> None:
         """Moves the target towards the online network, if its time has come."""

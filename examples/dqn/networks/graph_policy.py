@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from examples.dqn.networks.noisy import NoisyDense, noise_size, spread_noise
+from examples.dqn.networks.noisy import noise_size, noisy_layers, spread_noise
 from examples.dqn.networks.policy import Policy, draw_noise
 from examples.dqn.networks.q_network import build_q_network
 from examples.dqn.settings.agent import NetworkSettings
@@ -60,9 +60,7 @@ class _Actor:
         self._network = build_q_network(
             observation_shape, num_actions, settings, name="actor"
         )
-        self._noisy_layers = [
-            layer for layer in self._network.layers if isinstance(layer, NoisyDense)
-        ]
+        self._noisy_layers = noisy_layers(self._network)
         self._owner: GraphPolicy | None = None
         # Any number of rows is one and the same function.
         batch = tf.TensorSpec((None, *observation_shape), tf.uint8)

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
+
+from examples.dqn.networks.policy import draw_noise
 
 
 @keras.saving.register_keras_serializable("dqn")
@@ -75,6 +78,12 @@ class NoisyDense(keras.layers.Layer):
         return {**super().get_config(), **own}
 
 
+def noisy_layers(*networks: keras.Model) -> list[NoisyDense]:
+    """Those layers of networks that have noise, in their order."""
+    layers = (layer for network in networks for layer in network.layers)
+    return [layer for layer in layers if isinstance(layer, NoisyDense)]
+
+
 def noise_size(layers: Sequence[NoisyDense]) -> int:
     """How many numbers the noise of all these layers takes."""
     return sum(layer.noise_size for layer in layers)
@@ -86,3 +95,27 @@ def spread_noise(layers: Sequence[NoisyDense], noise: Any) -> None:
     for layer in layers:
         layer.set_noise(noise[start : start + layer.noise_size])
         start += layer.noise_size
+
+
+def noise_of_updates(
+    layers: Sequence[NoisyDense], seed: int, first: int, count: int
+) -> np.ndarray:
+    """The noise of gradient steps, shape `(count, numbers)`.
+
+    It depends on the seed and the number of each step alone, so that a run goes on
+    with the right one. NumPy draws it because TensorFlow draws other numbers with
+    XLA than without.
+
+    Args:
+        layers: What the noise is for.
+        seed: Of the run.
+        first: Gradient steps before these.
+        count: How many steps.
+    """
+    size = noise_size(layers)
+    if not size:
+        return np.zeros((count, 0), np.float32)
+    generators = (
+        np.random.default_rng([seed, number]) for number in range(first, first + count)
+    )
+    return np.stack([draw_noise(generator, size) for generator in generators])
