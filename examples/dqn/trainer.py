@@ -1,7 +1,6 @@
 """The loop: collect environment steps, learn from the replay, repeat."""
 
 import pickle
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from examples.dqn.replay.making import make_replay
 from examples.dqn.replay.nstep import NStep
 from examples.dqn.replay.transitions import Transitions
 from examples.dqn.runs.checkpoint import write_checkpoint
+from examples.dqn.runs.history import History
 from examples.dqn.runs.interrupt import Interrupt
 from examples.dqn.runs.report import Report, Row
 from examples.dqn.schedules import epsilon_schedule
@@ -23,18 +23,6 @@ from examples.dqn.settings.config import Config
 
 # What a checkpoint holds of a trainer as it is.
 RESTORED = ("step", "replay", "nstep", "returns", "generator", "history", "best")
-
-
-@dataclass
-class History:
-    """What the plot shows and metrics.csv has only in summary."""
-
-    episodes: list[tuple[int, float]] = field(default_factory=list)
-    """(environment step, return) of each training episode."""
-    evaluations: list[tuple[int, float]] = field(default_factory=list)
-    """(environment step, mean return) of each greedy evaluation."""
-    clips: list[dict[str, np.ndarray]] = field(default_factory=list)
-    """What the clipper did, one entry per block of updates."""
 
 
 class Trainer:

@@ -1,12 +1,12 @@
 """One picture of a run: returns above, gradient norms and threshold below."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from examples.dqn.runs.history import History
 from keras_gradclip.plotting import (
     BLACK,
     BLUE,
@@ -18,13 +18,8 @@ from keras_gradclip.plotting import (
     legend_above,
 )
 
-if TYPE_CHECKING:
-    from examples.dqn.trainer import History
 
-
-def plot_run(
-    path: Path, title: str, history: "History", solved_at: float | None
-) -> None:
+def plot_run(path: Path, title: str, history: History, solved_at: float | None) -> None:
     """Draws the run.
 
     Args:
@@ -45,7 +40,7 @@ def plot_run(
     figure.savefig(path)
 
 
-def _draw_returns(axes: Axes, history: "History", solved_at: float | None) -> None:
+def _draw_returns(axes: Axes, history: History, solved_at: float | None) -> None:
     axes.set_title("Return per episode", loc="left", fontsize=11)
     axes.set_ylabel("undiscounted return")
     if solved_at is not None:
@@ -71,7 +66,7 @@ def _draw_returns(axes: Axes, history: "History", solved_at: float | None) -> No
         legend_above(axes)
 
 
-def _draw_norms(axes: Axes, history: "History") -> None:
+def _draw_norms(axes: Axes, history: History) -> None:
     axes.set_title("Gradient norm per update", loc="left", fontsize=11)
     if not history.clips:
         note = "no clipper, so no norms were recorded"
