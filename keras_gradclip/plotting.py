@@ -55,7 +55,7 @@ def draw_norms(
             label=label,
         )  # fmt: skip
     bound = np.where(np.isfinite(thresholds) & (thresholds > 0), thresholds, np.nan)
-    axes.plot(steps, bound, color=BLACK, linewidth=1.4, label="threshold")
+    axes.plot(steps, bound, color=BLACK, linewidth=1.6, label="threshold")
     broken = steps[~np.isfinite(norms)]
     if len(broken):
         axes.plot(
