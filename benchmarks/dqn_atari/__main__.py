@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks import RESULTS
 from benchmarks.stopwatch import Stopwatch
-from examples.dqn.configs import tuned_config
+from examples.dqn.settings.tuned import tuned_config
 from examples.dqn.train import main as train
 
 RESULT = RESULTS / "dqn_atari.md"
@@ -34,8 +34,10 @@ def main() -> None:
 
     # Before these, the example's own module has chosen Keras's backend.
     from examples.dqn.agent import Agent
-    from examples.dqn.frame_replay import FrameNStep, FrameReplay, frame_replay_nbytes
-    from examples.dqn.graph_policy import GraphPolicy
+    from examples.dqn.networks.graph_policy import GraphPolicy
+    from examples.dqn.replay.frame_store import FrameStore, frame_store_nbytes
+    from examples.dqn.replay.nstep import NStep
+    from examples.dqn.replay.replay import Replay
     from examples.dqn.trainer import Trainer
 
     def watch(owner: type, *names: str) -> list[Stopwatch]:
@@ -47,8 +49,11 @@ def main() -> None:
     )
     parts = {
         "acting": watch(GraphPolicy, "explore"),
-        "storing images": [*watch(FrameNStep, "push"), *watch(FrameReplay, "add")],
-        "drawing and stacking": watch(FrameReplay, "sample"),
+        "storing images": [
+            *watch(FrameStore, "put_away", "add"),
+            *watch(NStep, "push"),
+        ],
+        "drawing and stacking": watch(Replay, "sample"),
         "updates": watch(Agent, "update"),
     }
     with tempfile.TemporaryDirectory() as folder:
@@ -69,8 +74,8 @@ def main() -> None:
     playing = steps_alone + seconds["the game, and stacks to act on"]
     rows = [f"| {name} | {value:.1f} |" for name, value in seconds.items()]
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    capacity = frame_replay_nbytes(config.replay_size, (84, 84, 1)) / 1e9
-    large = frame_replay_nbytes(LARGE, (84, 84, 1)) / 1e9
+    capacity = frame_store_nbytes(config.replay_size, (84, 84, 1)) / 1e9
+    large = frame_store_nbytes(LARGE, (84, 84, 1)) / 1e9
     options.result.write_text(
         f"""# DQN on {options.env_id}
 

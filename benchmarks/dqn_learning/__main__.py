@@ -147,7 +147,7 @@ Scores by seed:
 - A score is the mean return of 100 greedy episodes. It is that of the weights that
   did best in the greedy evaluations during training, on fresh episodes. "Last
   weights" is the mean score without that choice.
-- The settings (`examples/dqn/configs.py`) were chosen on seeds 100 and up.
+- The settings (`examples/dqn/settings/tuned.py`) were chosen on seeds 100 and up.
   Those of Acrobot and MountainCar were chosen so once more after earlier ones had done
   badly on some of the seeds below 10; Acrobot's on one seed, 100.
 - Acrobot's settings are those of a distributional DQN; the same source's has -69.1.

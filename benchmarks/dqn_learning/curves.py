@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from examples.dqn.curves import draw_seeds, dress_axes
+from examples.dqn.runs.curve_plot import draw_seeds, label_axes
 
 BLUE, BLACK = "#0072B2", "#222222"
 
@@ -32,7 +32,7 @@ def draw_curves(
         draw_seeds(axes, steps, values, BLUE)
         axes.axhline(bars[env_id], color=BLACK, linestyle="--", linewidth=1)
         axes.set_title(f"{env_id}, {len(lines)} seeds", loc="left", fontsize=11)
-        dress_axes(axes, "greedy return")
+        label_axes(axes, "greedy return")
     for axes in panels[len(runs) :]:
         axes.set_visible(False)
     figure.suptitle(

@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks.dqn_speed import recipe
 from benchmarks.stopwatch import Stopwatch
-from examples.dqn.config import Config
+from examples.dqn.settings.config import Config
 from examples.dqn.train import main as train
 
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -60,9 +60,9 @@ def main() -> None:
     options = recipe.parse(__doc__)
     # Before these, the example's own module has chosen Keras's backend.
     from examples.dqn.agent import Agent
-    from examples.dqn.envs import Environments
-    from examples.dqn.policy import NumpyPolicy
-    from examples.dqn.replay import Replay
+    from examples.dqn.envs.loop import LoopEnvironments
+    from examples.dqn.networks.numpy_policy import NumpyPolicy
+    from examples.dqn.replay.replay import Replay
     from examples.dqn.trainer import Trainer
 
     def watch(owner: type, *names: str) -> list[Stopwatch]:
@@ -70,7 +70,7 @@ def main() -> None:
 
     [loop], [block] = watch(Trainer, "run"), watch(Agent, "update")
     parts = {
-        "environment": watch(Environments, "step"),
+        "environment": watch(LoopEnvironments, "step"),
         "acting": watch(NumpyPolicy, "explore"),
         "replay": watch(Replay, "add", "sample"),
         "updates": [block],

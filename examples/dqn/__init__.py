@@ -1,10 +1,10 @@
 """A fast, readable DQN for Keras 3 on TensorFlow.
 
-Read it in this order: `config.py` (every knob), `train.py` (the loop),
-`agent.py` (the learning rule) with `losses.py` (its formulas), then the parts
-they are made of: `network.py`, `policy.py`, `replay.py`, `nstep.py`, `envs.py`,
-`schedules.py`, `strategy.py`, `optimizer.py`, `evaluate.py`, `report.py`.
+What is read first lies here, in this order: `train.py` puts the parts together,
+`trainer.py` is the loop, `agent.py` the learning rule with its formulas in
+`losses.py`, then `optimizer.py`, `schedules.py` and `evaluate.py`. Their organs are
+in folders: `settings/` (every knob), `envs/`, `replay/`, `networks/` and `runs/`.
 
-Run it with `python -m examples.dqn.train`; `seeds.py`, `play.py` and `plot.py` are
-what can be done with runs.
+Run it with `python -m examples.dqn.train`; `play.py` and `plot.py` are what can be
+done with runs.
 """

@@ -7,9 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from examples.dqn.config import Config
+from examples.dqn.envs.images import sees_images
 from examples.dqn.errors import RunError
-from examples.dqn.graph_policy import GraphPolicy
 from examples.dqn.losses import (
     huber,
     quantile_huber,
@@ -17,11 +16,13 @@ from examples.dqn.losses import (
     td_targets,
     value_of,
 )
-from examples.dqn.network import build_q_network
-from examples.dqn.noisy import NoisyDense, noise_size, spread_noise
+from examples.dqn.networks.acting import policy_of
+from examples.dqn.networks.noisy import noise_of_updates, noisy_layers, spread_noise
+from examples.dqn.networks.policy import Policy
+from examples.dqn.networks.q_network import build_q_network
 from examples.dqn.optimizer import clip_history, make_optimizer
-from examples.dqn.policy import NumpyPolicy, Policy, draw_noise
-from examples.dqn.replay import Transitions
+from examples.dqn.replay.transitions import Transitions
+from examples.dqn.settings.config import Config
 
 Tensor = Any
 
@@ -54,26 +55,22 @@ class Agent:
     ):
         self.config = config
         self.strategy = strategy
-        self._form = observation_shape, num_actions, config
         with strategy.scope():
             self.online, self.target = (
-                build_q_network(observation_shape, num_actions, config, name)
+                build_q_network(
+                    observation_shape, num_actions, config, config.seed, name
+                )
                 for name in ("online", "target")
             )
-            self.optimizer = make_optimizer(config)
+            self.optimizer = make_optimizer(config, config, config.total_updates)
             self.optimizer.build(self.online.trainable_variables)
             # Only so that the optimizer is saved with the network.
             self.online.compile(self.optimizer)
-        self._noisy = [
-            layer
-            for network in (self.online, self.target)
-            for layer in network.layers
-            if isinstance(layer, NoisyDense)
-        ]
+        self._noisy = noisy_layers(self.online, self.target)
         # XLA fuses the many small operations of an update, but cannot compile
         # the sum over replicas, and its convolutions take a CPU five times longer.
-        has_images = len(observation_shape) > 1
-        suits_xla = not has_images or bool(tf.config.list_logical_devices("GPU"))
+        on_gpu = bool(tf.config.list_logical_devices("GPU"))
+        suits_xla = on_gpu or not sees_images(observation_shape)
         one_replica = strategy.num_replicas_in_sync == 1
         self._update = tf.function(
             self._run_updates, jit_compile=config.xla and one_replica and suits_xla
@@ -81,9 +78,7 @@ class Agent:
 
     def policy(self) -> Policy:
         """The online network as it is now, for acting."""
-        if len(self._form[0]) > 1:
-            return GraphPolicy(self.online.get_weights(), *self._form)
-        return NumpyPolicy(self.online)
+        return policy_of(self.online, self.config)
 
     def update(
         self, batches: Transitions, weights: np.ndarray | None = None
@@ -100,7 +95,9 @@ class Agent:
         """
         if weights is None:
             weights = np.ones(batches.rewards.shape, np.float32)
-        noise = self._draw_noise(len(weights))
+        noise = noise_of_updates(
+            self._noisy, self.config.seed, self.updates, len(weights)
+        )
         arrays = tf.nest.map_structure(tf.convert_to_tensor, (batches, weights, noise))
         try:
             return Updates(*(found.numpy() for found in self._update(*arrays)))
@@ -217,22 +214,6 @@ class Agent:
             return quantile_huber(targets, values, delta)
         errors = targets - values
         return squared(errors) if self.config.loss == "mse" else huber(errors, delta)
-
-    def _draw_noise(self, updates: int) -> np.ndarray:
-        """The noise of the next updates, shape `(updates, numbers)`.
-
-        It depends on the seed and the number of each update alone, so that a run
-        goes on with the right one. NumPy draws it because TensorFlow draws other
-        numbers with XLA than without.
-        """
-        size = noise_size(self._noisy)
-        if not size:
-            return np.zeros((updates, 0), np.float32)
-        numbers = range(self.updates, self.updates + updates)
-        seeds = ([self.config.seed, number] for number in numbers)
-        return np.stack(
-            [draw_noise(np.random.default_rng(seed), size) for seed in seeds]
-        )
 
     def _move_target(self) -> None:
         """Moves the target towards the online network, if its time has come."""

@@ -1,64 +1,62 @@
 """Adam with the clipping rule that the configuration names."""
 
-from math import ceil
 from typing import Any
 
 import keras
 import numpy as np
 
 import keras_gradclip
-from examples.dqn.config import Config
 from examples.dqn.errors import ConfigError
+from examples.dqn.settings.agent import ClippingSettings, OptimizerSettings
 
 
-def make_optimizer(config: Config) -> keras.optimizers.Optimizer:
-    """Adam with its clipper inside."""
+def make_optimizer(
+    settings: OptimizerSettings, clipping: ClippingSettings, updates: int
+) -> keras.optimizers.Optimizer:
+    """Adam with its clipper inside, for so many updates."""
     return keras_gradclip.optimizers.Adam(
-        _learning_rate(config),
-        epsilon=config.adam_epsilon,
-        clipper=make_clipper(config),
+        _learning_rate(settings, updates),
+        epsilon=settings.adam_epsilon,
+        clipper=make_clipper(clipping),
     )
 
 
-def make_clipper(config: Config) -> keras_gradclip.Clipper | None:
-    """The clipper that the configuration names, None for none."""
-    if config.clipper == "none":
+def make_clipper(settings: ClippingSettings) -> keras_gradclip.Clipper | None:
+    """The rule that the settings name, None for none."""
+    if settings.clipper == "none":
         return None
-    rules: dict[str, tuple[type[keras_gradclip.Clipper], dict[str, Any]]] = {
-        "norm": (keras_gradclip.ClipByNorm, {"max_norm": config.clip_norm}),
-        "value": (keras_gradclip.ClipByValue, {"value": config.clip_value}),
-        "autoclip": (
-            keras_gradclip.AutoClip,
-            {"percentile": config.clip_percentile, "window": config.clip_window},
-        ),
-        "agc": (keras_gradclip.AGC, {}),
-        "zclip": (keras_gradclip.ZClip, {}),
-        "adagc": (keras_gradclip.AdaGC, {}),
-        "quantile": (keras_gradclip.QuantileClip, {}),
+    # The class of a rule is named as its file.
+    name = settings.clipper.replace("_", "")
+    [rule] = (cls for cls in vars(keras_gradclip).values() if _is_rule(cls, name))
+    percentile, window = settings.clip_percentile, settings.clip_window
+    numbers: dict[str, dict[str, Any]] = {
+        "autoclip": {"percentile": percentile, "window": window},
+        "clip_by_norm": {"max_norm": settings.clip_max_norm},
+        "clip_by_value": {"value": settings.clip_value},
     }
-    rule, arguments = rules[config.clipper]
-    if config.clip_scope is not None:
-        arguments["scope"] = config.clip_scope
+    arguments = numbers.get(settings.clipper, {})
+    if settings.clip_scope is not None:
+        arguments["scope"] = settings.clip_scope
     try:
         return rule(**arguments)
     except ValueError as error:  # a scope that the rule does not know
         raise ConfigError(" ".join(str(error).split())) from error
 
 
+def _is_rule(value: Any, name: str) -> bool:
+    return isinstance(value, type) and value.__name__.lower() == name
+
+
 def _learning_rate(
-    config: Config,
+    settings: OptimizerSettings, updates: int
 ) -> "float | keras.optimizers.schedules.LearningRateSchedule":
-    start, end = config.learning_rate, config.learning_rate_end
-    if config.learning_rate_schedule == "constant" or start == end:
+    start, end = settings.learning_rate, settings.learning_rate_end
+    if settings.learning_rate_schedule == "constant" or start == end:
         return start
-    # Cycles that end with a block of updates: all but those before the start.
-    cycles = ceil(config.total_steps / config.train_every)
-    blocks = cycles - ceil(config.learning_starts / config.train_every) + 1
-    steps = blocks * config.updates_per_train
     schedules = keras.optimizers.schedules
-    if config.learning_rate_schedule == "cosine":
-        return schedules.CosineDecay(start, steps, alpha=end / start)
-    return schedules.PolynomialDecay(start, steps, end_learning_rate=end)
+    if settings.learning_rate_schedule == "cosine":
+        return schedules.CosineDecay(start, updates, alpha=end / start)
+    return schedules.PolynomialDecay(start, updates, end_learning_rate=end)
 
 
 def clip_history(

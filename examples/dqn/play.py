@@ -11,16 +11,16 @@ import gymnasium
 import numpy as np
 import tyro
 
-from examples.dqn.command_line import parse_words, run_reporting
-from examples.dqn.config import Config
-from examples.dqn.envs import make_env
+from examples.dqn.envs.making import make_env
 from examples.dqn.errors import ConfigError
-from examples.dqn.evaluate import evaluate
-from examples.dqn.play_episode import play_episode
-from examples.dqn.policy import NumpyPolicy, Policy
-from examples.dqn.quiet import silent_libraries
-from examples.dqn.run_folder import read_config
-from examples.dqn.video import check_video, record_episode
+from examples.dqn.evaluate import evaluate, play_each
+from examples.dqn.networks.policy import Policy
+from examples.dqn.runs.folder import read_config
+from examples.dqn.runs.quiet import silent_libraries
+from examples.dqn.runs.video import check_video, record_episode
+from examples.dqn.settings.command_line import parse_words, run_reporting
+from examples.dqn.settings.config import Config
+from examples.dqn.settings.ranges import Range, check_ranges
 
 # Before Keras is first imported, in `load_policy`.
 os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -34,12 +34,11 @@ class Play:
     run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
     """Folder of the run."""
 
-    episodes: int = 10
-    """How many to play. At least 1."""
+    episodes: Annotated[int, Range(at_least=1)] = 10
+    """How many to play."""
 
-    seed: int = 0
-    """Environment seed of the first episode; each next one has the next. At
-    least 0."""
+    seed: Annotated[int, Range(at_least=0)] = 0
+    """Environment seed of the first episode; each next one has the next."""
 
     render: bool = False
     """Show the episodes in a window as they are played."""
@@ -48,12 +47,7 @@ class Play:
     """Record the first episode as play.gif in the run folder, off-screen."""
 
     def __post_init__(self) -> None:
-        for name, least in (("episodes", 1), ("seed", 0)):
-            if getattr(self, name) < least:
-                raise ConfigError(
-                    f"{name} must be at least {least}. "
-                    f"Received: {name}={getattr(self, name)}"
-                )
+        check_ranges(self)
         if self.render and self.video:
             raise ConfigError(
                 "render must not stand beside video, which draws off-screen. "
@@ -104,7 +98,8 @@ def _episodes(
         return
     env = _make_env(config, settings.render)
     for index in range(left):
-        yield play_episode(policy, env, seed + index)
+        [total] = play_each(policy, [env], seed + index)
+        yield total
     env.close()
 
 
@@ -124,9 +119,8 @@ def load_policy(folder: Path, config: Config) -> Policy:
     with silent_libraries():
         import keras
 
-        # The layers of ours that a saved network may have.
-        from examples.dqn import network, noisy  # noqa: F401
-        from examples.dqn.graph_policy import GraphPolicy
+        # With the layers of ours that a saved network may have.
+        from examples.dqn.networks.acting import policy_of
     try:
         loaded = keras.models.load_model(path, compile=False)
     except (OSError, ValueError) as error:
@@ -134,11 +128,7 @@ def load_policy(folder: Path, config: Config) -> Policy:
         raise ConfigError(
             f"run must have a whole policy.keras ({reason}). Received: {folder}"
         ) from error
-    _, *shape = loaded.input_shape
-    if len(shape) == 1:
-        return NumpyPolicy(loaded)
-    weights, actions = loaded.get_weights(), loaded.output_shape[1]
-    return GraphPolicy(weights, tuple(shape), actions, config)
+    return policy_of(loaded, config)
 
 
 def _make_env(config: Config, shown: bool) -> gymnasium.Env:

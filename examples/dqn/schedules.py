@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from examples.dqn.config import Config
+from examples.dqn.settings.agent import ExplorationSettings
 
 Schedule = Callable[[int], float]
 
@@ -57,12 +57,12 @@ class Piecewise:
         return float(np.interp(step, steps, values))
 
 
-def epsilon_schedule(config: Config) -> Schedule:
-    """The schedule that the configuration asks for."""
-    if config.epsilon_schedule == "constant":
-        return Constant(config.epsilon_end)
-    if config.epsilon_schedule == "piecewise":
-        return Piecewise(config.epsilon_points)
-    steps = max(1, round(config.epsilon_fraction * config.total_steps))
-    shape = Linear if config.epsilon_schedule == "linear" else Exponential
-    return shape(config.epsilon_start, config.epsilon_end, steps)
+def epsilon_schedule(settings: ExplorationSettings, total_steps: int) -> Schedule:
+    """The schedule that the settings ask for, in a run of so many steps."""
+    if settings.epsilon_schedule == "constant":
+        return Constant(settings.epsilon_end)
+    if settings.epsilon_schedule == "piecewise":
+        return Piecewise(settings.epsilon_points)
+    steps = max(1, round(settings.epsilon_fraction * total_steps))
+    shape = Linear if settings.epsilon_schedule == "linear" else Exponential
+    return shape(settings.epsilon_start, settings.epsilon_end, steps)

@@ -6,21 +6,24 @@ import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from examples.dqn.checkpoint import read_newest
-from examples.dqn.command_line import Command, parse_command, run_reporting
-from examples.dqn.config import Config, machine_settings
-from examples.dqn.envs import make_env, make_environments
+from examples.dqn.envs.making import make_env, make_environments
 from examples.dqn.errors import ConfigError
 from examples.dqn.evaluate import evaluate
-from examples.dqn.interrupt import Interrupt
-from examples.dqn.quiet import silent_libraries
-from examples.dqn.run_folder import held, make_run_folder, write_config
-from examples.dqn.seeds import has_seeds, parse_seeds, resume_seeds, train_seeds
-from examples.dqn.video import check_video, record_episode
+from examples.dqn.runs.checkpoint import read_newest
+from examples.dqn.runs.folder import held, make_run_folder, write_config
+from examples.dqn.runs.interrupt import Interrupt
+from examples.dqn.runs.quiet import silent_libraries
+from examples.dqn.runs.seeds import has_seeds, parse_seeds, resume_seeds, train_seeds
+from examples.dqn.runs.video import check_video, record_episode
+from examples.dqn.settings.command_line import Command, parse_command, run_reporting
+from examples.dqn.settings.config import Config, machine_settings
+
+if TYPE_CHECKING:
+    from examples.dqn.trainer import Trainer
 
 # The example is about tf.distribute, so Keras must run on TensorFlow. Keras
 # reads this when it is first imported, which happens in `main`.
@@ -65,59 +68,80 @@ def _train(
     config: Config, folder: Path, state: dict[str, Any] | None, started: float
 ) -> Result:
     """Trains from the start, or from a state, to the last file."""
-    solved_at = _solved_at(config.env_id)
+    *seeds, final_seed = np.random.SeedSequence(config.seed).generate_state(4).tolist()
+    trainer = _make_trainer(config, folder, state, *seeds)
+    try:
+        with Interrupt() as interrupt:
+            trainer.run(interrupt)
+    finally:
+        trainer.report.close()
+        trainer.envs.close()
+    if interrupt.name:
+        print(f"{interrupt.name}: stopped at step {trainer.step:,}, saved")
+    return _finish(config, folder, trainer, final_seed, started)
 
+
+def _make_trainer(
+    config: Config,
+    folder: Path,
+    state: dict[str, Any] | None,
+    env_seed: int,
+    generator_seed: int,
+    eval_seed: int,
+) -> "Trainer":
+    """All parts of a run, put together, and back to a state if there is one."""
     # Imported here so that --help and bad arguments do not wait for TensorFlow.
     with silent_libraries():
         from examples.dqn.agent import Agent
-        from examples.dqn.report import Report
-        from examples.dqn.run_plot import plot_run
-        from examples.dqn.strategy import configure_devices, make_strategy
+        from examples.dqn.runs.report import Report
+        from examples.dqn.runs.strategy import configure_devices, make_strategy
         from examples.dqn.trainer import Trainer
 
-        configure_devices(config)
-        strategy = make_strategy(config)
-    env_seed, generator_seed, eval_seed, final_seed = (
-        np.random.SeedSequence(config.seed).generate_state(4).tolist()
+        configure_devices(config.threads, config.logical_devices)
+        strategy = make_strategy(config.strategy, config.batch_size)
+    envs = make_environments(
+        config.env_id,
+        config.num_envs,
+        env_seed,
+        config.frame_stack,
+        config.vectorization,
     )
-    envs = make_environments(config, env_seed)
     agent = Agent(envs.observation_shape, envs.num_actions, config, strategy)
-    rows = state["rows"] if state else []
-    report = Report(folder, config.total_steps, rows)
+    report = Report(folder, config.total_steps, state["rows"] if state else [])
     generator = np.random.default_rng(generator_seed)
     trainer = Trainer(config, agent, envs, report, generator, eval_seed)
     if state:
         whole = trainer.restore(state)
         print(f"resumes at step {trainer.step:,}", end="")
         print("" if whole else "; the environments begin new episodes")
-    try:
-        with Interrupt() as interrupt:
-            history = trainer.run(interrupt)
-    finally:
-        report.close()
-        trainer.envs.close()
-    if interrupt.name:
-        print(f"{interrupt.name}: stopped at step {trainer.step:,}, saved")
+    return trainer
+
+
+def _finish(
+    config: Config, folder: Path, trainer: "Trainer", seed: int, started: float
+) -> Result:
+    """Plays the final episodes, and writes all that a run leaves."""
+    from examples.dqn.runs.run_plot import plot_run
 
     policy = trainer.kept_policy()
     returns, last_returns = (
-        evaluate(player, config.env_id, config.final_episodes, final_seed)
-        for player in (policy, agent.policy())
+        evaluate(player, config.env_id, config.final_episodes, seed)
+        for player in (policy, trainer.agent.policy())
     )
-    agent.save(folder, policy)
+    trainer.agent.save(folder, policy)
     title = f"{config.env_id}, seed {config.seed}: {_score(returns)}"
-    plot_run(folder / "run.png", title, history, solved_at)
+    plot_run(folder / "run.png", title, trainer.history, _solved_at(config.env_id))
     result = Result(
         score=float(returns.mean()),
         returns=returns,
         last_score=float(last_returns.mean()),
-        updates=agent.updates,
+        updates=trainer.agent.updates,
         seconds=time.monotonic() - started,
         run_folder=folder,
     )
     write_result(folder, trainer.step, result)
     if config.video:
-        record_episode(folder / "policy.gif", policy, config.env_id, final_seed)
+        record_episode(folder / "policy.gif", policy, config.env_id, seed)
     return result
 
 
@@ -173,11 +197,10 @@ def _score(returns: np.ndarray) -> str:
 
 def run_command(arguments: list[str] | None = None) -> int:
     """Runs `main`, or several of it, as a command and returns its exit code."""
-    return run_reporting(lambda: _run(parse_command(arguments)))
+    return run_reporting(lambda: _run(*parse_command(arguments)))
 
 
-def _run(command: Command) -> None:
-    config = command.config
+def _run(command: Command, config: Config) -> None:
     if command.seeds is not None:
         seeds = parse_seeds(command.seeds)
         check_environment(config)

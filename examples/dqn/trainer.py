@@ -1,45 +1,28 @@
 """The loop: collect environment steps, learn from the replay, repeat."""
 
 import pickle
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from examples.dqn.agent import Agent
-from examples.dqn.checkpoint import write_checkpoint
-from examples.dqn.config import Config
-from examples.dqn.envs import AnyEnvironments
+from examples.dqn.envs.environments import Environments, Steps
+from examples.dqn.envs.returns import Returns
 from examples.dqn.errors import RunError, environment_error
 from examples.dqn.evaluate import evaluate
-from examples.dqn.frame_replay import (
-    FrameNStep,
-    FrameReplay,
-    PrioritizedFrameReplay,
-)
-from examples.dqn.frames import Frames
-from examples.dqn.interrupt import Interrupt
-from examples.dqn.nstep import NStep
-from examples.dqn.policy import Policy
-from examples.dqn.prioritized import PrioritizedReplay
-from examples.dqn.replay import Replay, Transitions
-from examples.dqn.report import Report, Row
+from examples.dqn.networks.policy import Policy
+from examples.dqn.replay.making import make_replay
+from examples.dqn.replay.nstep import NStep
+from examples.dqn.replay.transitions import Transitions
+from examples.dqn.runs.checkpoint import write_checkpoint
+from examples.dqn.runs.history import History
+from examples.dqn.runs.interrupt import Interrupt
+from examples.dqn.runs.report import Report, Row
 from examples.dqn.schedules import epsilon_schedule
+from examples.dqn.settings.config import Config
 
 # What a checkpoint holds of a trainer as it is.
-RESTORED = ("step", "replay", "nstep", "generator", "history", "best")
-
-
-@dataclass
-class History:
-    """What the plot shows and metrics.csv has only in summary."""
-
-    episodes: list[tuple[int, float]] = field(default_factory=list)
-    """(environment step, return) of each training episode."""
-    evaluations: list[tuple[int, float]] = field(default_factory=list)
-    """(environment step, mean return) of each greedy evaluation."""
-    clips: list[dict[str, np.ndarray]] = field(default_factory=list)
-    """What the clipper did, one entry per block of updates."""
+RESTORED = ("step", "replay", "nstep", "returns", "generator", "history", "best")
 
 
 class Trainer:
@@ -58,7 +41,7 @@ class Trainer:
         self,
         config: Config,
         agent: Agent,
-        envs: AnyEnvironments,
+        envs: Environments,
         report: Report,
         generator: np.random.Generator,
         eval_seed: int,
@@ -69,9 +52,14 @@ class Trainer:
         self.report = report
         self.generator = generator
         self.eval_seed = eval_seed
-        self.replay = make_replay(config, envs.observation_shape)
-        self.nstep = make_nstep(config, self.replay)
-        self.epsilon = epsilon_schedule(config)
+        self.replay = make_replay(
+            config, envs.observation_shape, config.num_envs, config.total_steps
+        )
+        self.nstep = NStep(
+            config.n_step, config.gamma, config.num_envs, config.reward_clip
+        )
+        self.returns = Returns(config.num_envs)
+        self.epsilon = epsilon_schedule(config, config.total_steps)
         self.policy = agent.policy()
         self.best: tuple[float, Policy] | None = None
         self.history = History()
@@ -107,7 +95,6 @@ class Trainer:
             "config": self.config,
             "agent": self.agent.state(),
             "envs": try_pickle(self.envs),
-            "finished_returns": self.envs.finished_returns,
             "rows": self.report.rows,
             **{name: getattr(self, name) for name in RESTORED},
         }
@@ -139,8 +126,8 @@ class Trainer:
             self.envs = pickle.loads(state["envs"])
             return True
         # The environments are new, so no step of theirs waits for more.
-        self.nstep = make_nstep(self.config, self.replay)
-        self.envs.finished_returns = state["finished_returns"]
+        for part in (self.replay.store, self.nstep, self.returns):
+            part.begin_episodes()
         return False
 
     def kept_policy(self) -> Policy:
@@ -160,16 +147,22 @@ class Trainer:
             # Several environments may step past the end; the surplus is dropped.
             left = self.config.total_steps - self.step
             try:
-                steps = self.envs.step(actions).first(left)
+                steps = self.envs.step(actions)
             except Exception as error:
                 where = f"at step {self.step}"
                 raise environment_error(self.config.env_id, where, error) from error
-            collected.append(self.nstep.push(steps))
-            self.replay.add(collected[-1])
-            self.step += steps.size
-            new = self.envs.finished_returns[len(self.history.episodes) :]
-            self.history.episodes += [(self.step, value) for value in new]
+            collected.append(self._remember(steps.first(left)))
+            finished = self.returns.push(steps)
+            self.history.episodes += [(self.step, value) for value in finished]
         self._check_numbers(collected)
+
+    def _remember(self, steps: Steps) -> Transitions:
+        """Counts steps, and puts into the replay what is complete with them."""
+        kept = self.replay.store.put_away(steps, self.nstep.waiting)
+        transitions = self.nstep.push(kept)
+        self.replay.add(transitions)
+        self.step += steps.size
+        return transitions
 
     def _check_numbers(self, collected: list[Transitions]) -> None:
         """Refuses what no agent can learn from, before any of it is learned."""
@@ -213,47 +206,21 @@ class Trainer:
         return {"greedy_return": mean}
 
     def _record(self, metrics: dict[str, float]) -> None:
-        returns = self.envs.finished_returns
-        if returns:
-            metrics["mean_return"] = float(np.mean(returns[-20:]))
+        episodes = self.history.episodes
+        if episodes:
+            last = [value for _, value in episodes[-20:]]
+            metrics["mean_return"] = float(np.mean(last))
         row = Row(
             step=self.step,
             updates=self.agent.updates,
-            episodes=len(returns),
+            episodes=len(episodes),
             epsilon=self.epsilon(self.step),
             **metrics,
         )
         self.report.record(row)
 
 
-def make_replay(config: Config, observation_shape: tuple[int, ...]) -> Replay:
-    """The replay that the configuration and the observations ask for."""
-    priorities: dict[str, Any] = dict(
-        exponent=config.priority_exponent,
-        correction=config.priority_correction,
-        total=config.total_steps,
-    )
-    size = config.replay_size
-    if len(observation_shape) > 1:
-        stack, *frame_shape = observation_shape
-        frames = Frames(size, tuple(frame_shape), stack)
-        if config.prioritized:
-            return PrioritizedFrameReplay(size, frames, **priorities)
-        return FrameReplay(size, frames)
-    if config.prioritized:
-        return PrioritizedReplay(size, observation_shape, **priorities)
-    return Replay(size, observation_shape)
-
-
-def make_nstep(config: Config, replay: Replay) -> NStep:
-    """What makes transitions for a replay; no episode has begun for it."""
-    form = config.n_step, config.gamma, config.num_envs, config.reward_clip
-    if isinstance(replay, FrameReplay):
-        return FrameNStep(*form, replay)
-    return NStep(*form)
-
-
-def try_pickle(envs: AnyEnvironments) -> bytes | None:
+def try_pickle(envs: Environments) -> bytes | None:
     """The environments as they are, None if theirs is a kind that cannot be kept."""
     try:
         return pickle.dumps(envs)

@@ -45,8 +45,8 @@ def dtype(x: Tensor) -> str:
     return str(x.dtype).removeprefix("torch.")
 
 
-def stop_gradient(x: Tensor) -> Tensor:
-    return x.detach()
+def stop_gradient(variable: Tensor) -> Tensor:
+    return variable.detach()
 
 
 def cast(x: Any, dtype: Any) -> Tensor:

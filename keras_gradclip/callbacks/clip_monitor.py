@@ -129,7 +129,7 @@ class ClipMonitor(keras.callbacks.Callback):
         Returns:
             The path.
         """
-        from keras_gradclip.callbacks.clip_plot import plot_trace
+        from keras_gradclip.plotting import plot_trace
 
         return plot_trace(self.trace, self.groups, path, groups)
 

@@ -1,0 +1,1 @@
+"""What is played: environments, alone and side by side."""

@@ -1,0 +1,65 @@
+"""Environments that show images: the agent sees the last few, the replay each."""
+
+import numpy as np
+
+from examples.dqn.envs.environments import Environments, Steps
+
+
+class FrameStacking:
+    """Stacks the newest images of each episode for the agent to act on.
+
+    `observations` are stacks, oldest image first, black before an episode's first
+    one. The steps that `step` reports have single images, which the replay
+    stacks by itself.
+
+    Args:
+        envs: Environments with images.
+        frame_shape: Height, width and channels of one image.
+        count: Images in a stack. At least 1.
+    """
+
+    def __init__(
+        self,
+        envs: Environments,
+        frame_shape: tuple[int, ...],
+        count: int,
+    ):
+        self._envs = envs
+        self._frame_shape = frame_shape
+        images = self._images(envs.observations)
+        self.observations = np.zeros((len(images), count, *frame_shape), np.uint8)
+        self.observations[:, -1] = images
+
+    @property
+    def observation_shape(self) -> tuple[int, ...]:
+        return self.observations.shape[1:]
+
+    @property
+    def num_actions(self) -> int:
+        return self._envs.num_actions
+
+    def step(self, actions: np.ndarray) -> Steps:
+        """Steps all environments.
+
+        Args:
+            actions: One action per environment, counted from 0.
+        """
+        steps = self._envs.step(actions)
+        # An environment that reports no step was reset instead.
+        begins = np.ones(len(actions), bool)
+        begins[steps.environments] = steps.ended
+        newest = self._images(self._envs.observations)
+        stacks = np.concatenate([self.observations[:, 1:], newest[:, None]], axis=1)
+        stacks[begins, :-1] = 0
+        self.observations = stacks
+        return steps._replace(
+            observations=self._images(steps.observations),
+            next_observations=self._images(steps.next_observations),
+        )
+
+    def _images(self, observations: np.ndarray) -> np.ndarray:
+        images = observations.reshape(-1, *self._frame_shape)
+        return images.astype(np.uint8, copy=False)
+
+    def close(self) -> None:
+        self._envs.close()

@@ -1,0 +1,1 @@
+"""What computes the values of actions, and how each kind is acted with."""

@@ -1,0 +1,1 @@
+"""What the agent remembers, and how it is drawn."""
