@@ -72,7 +72,6 @@ def test_to_dense_sums_duplicate_rows():
 
 REDUCTIONS = {
     "sums_of_squares": lambda value: (value.astype("float64") ** 2).sum(),
-    "largest_values": lambda value: abs(value).max(),
 }
 
 
@@ -130,6 +129,28 @@ def test_xla_sums_the_same_whatever_the_columns():
     sums = compiled(backend.sums_of_squares)(tensors(some))
     expected = [(v.astype("float64") ** 2).sum() for v in some]
     np.testing.assert_allclose(array(sums), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("bound", [2.0, 2.5, 3.0])
+def test_what_has_an_element_beyond_the_bound_was_bounded(bound):
+    some = [None, *tensors([[1.0, -2.5], [[3.0], [0.0]], [0.5]]), None]
+
+    def were_bounded(present, bound):
+        every = [None, *present, None]
+        within = [None, *backend.clip_elements(present, bound), None]
+        sums = map(backend.sums_of_squares, (every, within))
+        return backend.were_bounded(every, bound, *sums)
+
+    expected = [False, bound < 2.5, bound < 3.0, False, False]
+    for run in (were_bounded, compiled(were_bounded)):
+        for given in (bound, tensors([bound])[0]):
+            np.testing.assert_array_equal(array(run(some[1:-1], given)), expected)
+
+
+def test_nothing_is_bounded_where_nothing_is():
+    nothing = backend.sums_of_squares([None, None])
+    result = backend.were_bounded([None, None], 1.0, nothing, nothing)
+    np.testing.assert_array_equal(array(result), [False, False])
 
 
 def numpy_unit_norms(value, axes):

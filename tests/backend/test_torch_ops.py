@@ -85,7 +85,13 @@ def test_it_is_what_the_package_calls():
 
 
 def test_every_function_is_called_here():
-    assert {name for name, _ in CALLS} == OWN
+    assert {name for name, _ in CALLS} == OWN - {"dtype"}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16", "int64", "bool"])
+def test_a_dtype_has_keras_name(dtype):
+    (tensor,) = floats(A)
+    assert torch_ops.dtype(torch_ops.cast(tensor, dtype)) == dtype
 
 
 @pytest.mark.parametrize(("name", "make"), CALLS, ids=[name for name, _ in CALLS])

@@ -91,9 +91,6 @@ def test_missing_gradient_stays_missing_and_shifts_no_scale():
     assert by_group([None], [0.5]) == [None]
 
 
-@pytest.mark.xfail(
-    BACKEND == "torch", strict=True, reason="_foreach_mul refuses a list of none"
-)
 def test_none_but_missing_gradients_have_scales_of_their_own():
     assert each([None, None], [0.5, 0.25]) == [None, None]
 
