@@ -26,10 +26,11 @@ class Clipper:
     of arrays that the optimizer keeps, so one clipper may serve several
     optimizers, and a custom loop may keep the state itself.
 
-    To write a rule, subclass `keras_gradclip.clippers.NormClipper`, which
-    does all that rules on norms have in common. This class is for what is
-    not such a rule. The arguments of either are annotated fields, as in a
-    dataclass; from them come the constructor, its checks and the config.
+    To write a rule on norms, subclass `HistoryClipper` of
+    `keras_gradclip.clippers`, or `NormClipper` if it has no memory. This class
+    is for what is not such a rule. The arguments of each are annotated fields,
+    as in a dataclass; from them come the constructor, its checks and the
+    config.
 
     Example, in a loop of your own and without any optimizer of this package:
 
@@ -53,13 +54,9 @@ class Clipper:
         if "__init__" in vars(cls):
             # People see types in `help`, not what stands beside them.
             types = cls.__init__.__annotations__
-            types.update(
-                {
-                    k: getattr(t, "__origin__", t)
-                    for k, t in types.items()
-                    if hasattr(t, "__metadata__")
-                }
-            )
+            for name, annotation in types.items():
+                if hasattr(annotation, "__metadata__"):
+                    types[name] = annotation.__origin__
 
     def __post_init__(self) -> None:
         annotations = annotations_of(type(self))
