@@ -6,12 +6,21 @@ that row is the sum of the two. A norm or a bound taken before summing is
 wrong: rows [3, 4] and [3, 4] at the same index have the norm 10, not 7.07.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
-from keras_gradclip._backend import ops
+from keras_gradclip._backend import backend, ops
 from keras_gradclip._backend.interface import SparseRows
 
 Tensor = Any
+
+
+def as_tensors(gradients: Sequence[Any]) -> list[Any]:
+    """Returns gradients that may be NumPy arrays; sparse ones as they are."""
+    return [
+        g if g is None or backend.as_rows(g) else ops.convert_to_tensor(g)
+        for g in gradients
+    ]
 
 
 def sum_duplicates(rows: SparseRows) -> tuple[Tensor, Tensor]:

@@ -8,6 +8,7 @@ import keras
 
 from keras_gradclip._backend import ops
 from keras_gradclip._math.bounded import Bounded
+from keras_gradclip._math.sparse import as_tensors
 from keras_gradclip.clippers import base
 
 
@@ -56,7 +57,7 @@ class ClipByValue(base.GroupedClipper):
         step: Any,
         groups: base.Groups,
     ) -> tuple[list[Any], base.State, base.Record]:
-        bounded = Bounded(gradients, self.at(step).value, groups)
+        bounded = Bounded(as_tensors(gradients), self.at(step).value, groups)
         finite = ops.isfinite(bounded.whole)
         if self.on_nonfinite == "propagate":
             clipped = bounded.unless_broken(finite)

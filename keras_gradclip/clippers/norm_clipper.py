@@ -6,6 +6,7 @@ from typing import Any
 from keras_gradclip._backend import backend, ops
 from keras_gradclip._math.group_norms import GroupNorms
 from keras_gradclip._math.groups import Groups
+from keras_gradclip._math.sparse import as_tensors
 from keras_gradclip._math.unit_norms import UnitNorms
 from keras_gradclip.clippers.grouped_clipper import GroupedClipper
 from keras_gradclip.clippers.measured import (
@@ -82,7 +83,7 @@ class NormClipper(GroupedClipper):
     ) -> tuple[list[Any], State, Record]:
         rule = self.at(step)
         kind = UnitNorms if groups.unit_axes else GroupNorms
-        measure = kind(gradients, weights, groups)
+        measure = kind(as_tensors(gradients), weights, groups)
         norms, whole = measure.norms, measure.whole
         # The root in it is for XLA; see `scales`.
         finite = ops.isfinite(whole)

@@ -5,7 +5,7 @@ import functools
 import keras
 import numpy as np
 import pytest
-from helpers.cases import clip_all, compiled_step, most_cases, of, step_of
+from helpers.cases import clip_all, compiled_step, every_case, most_cases, of, step_of
 from helpers.stepping import (
     HAS_SPARSE,
     SHAPES,
@@ -205,3 +205,17 @@ def test_broken_sparse_gradients_are_dropped(name, scope):
     for gradient in done.gradients[1]:
         np.testing.assert_array_equal(gradient, 0.0)
     same_states(done.states[1], done.states[0])
+
+
+@pytest.mark.parametrize("on_nonfinite", ["zero", "propagate"])
+@every_case
+def test_gradients_may_be_numpy_arrays(name, scope, on_nonfinite):
+    first, broken = random_gradients(2)
+    broken[1][0] = np.nan
+    step = step_of(name, scope, on_nonfinite=on_nonfinite)
+    expected = clip_all(step, [first, broken])
+    done = trace(step, [[g.astype("float32") for g in gs] for gs in (first, broken)])
+    same_states(done.state, expected.state)
+    for a, b in zip(done.gradients, expected.gradients):
+        for x, y in zip(a, b):
+            np.testing.assert_array_equal(x, y)
