@@ -25,9 +25,9 @@ def make_clipper(settings: ClippingSettings) -> keras_gradclip.Clipper | None:
     """The rule that the settings name, None for none."""
     if settings.clipper == "none":
         return None
-    # The class of a rule is named as its file.
-    name = settings.clipper.replace("_", "")
-    [rule] = (cls for cls in vars(keras_gradclip).values() if _is_rule(cls, name))
+    by_default = keras_gradclip.clippers.get(settings.clipper)
+    assert by_default is not None
+    rule: type[Any] = type(by_default)
     percentile, window = settings.clip_percentile, settings.clip_window
     numbers: dict[str, dict[str, Any]] = {
         "autoclip": {"percentile": percentile, "window": window},
@@ -41,10 +41,6 @@ def make_clipper(settings: ClippingSettings) -> keras_gradclip.Clipper | None:
         return rule(**arguments)
     except ValueError as error:  # a scope that the rule does not know
         raise ConfigError(" ".join(str(error).split())) from error
-
-
-def _is_rule(value: Any, name: str) -> bool:
-    return isinstance(value, type) and value.__name__.lower() == name
 
 
 def _learning_rate(

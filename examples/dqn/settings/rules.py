@@ -4,32 +4,24 @@ import ast
 import importlib.util
 from pathlib import Path
 
-# Exported beside the rules, and none that a name alone could make.
-NOT_BY_NAME = {"Chain", "Clipper"}
+# Needs a list of others, which a name alone cannot give.
+NOT_BY_NAME = {"chain"}
 
 
 def rule_names() -> tuple[str, ...]:
     """What `--clipper` takes: the name of the file of each rule that is exported.
 
-    They are read from the source, because importing the package imports Keras, for
-    which `--help` and a mistyped flag should not have to wait.
+    They are read from the source of the one module that exports them, because
+    importing the package imports Keras, for which `--help` and a mistyped flag
+    should not have to wait.
     """
     spec = importlib.util.find_spec("keras_gradclip")
     assert spec is not None
     assert spec.origin is not None
-    package = Path(spec.origin)
-    # The file of a rule is named as its class.
+    source = Path(spec.origin).parent / "clippers" / "rules.py"
     files = {
-        path.stem.replace("_", ""): path.stem
-        for path in (package.parent / "clippers").glob("*.py")
+        node.module.rpartition(".")[2]
+        for node in ast.parse(source.read_text()).body
+        if isinstance(node, ast.ImportFrom) and node.module
     }
-    exported = [
-        alias.name
-        for node in ast.parse(package.read_text()).body
-        if isinstance(node, ast.ImportFrom)
-        and (node.module or "").rpartition(".")[2] == "clippers"
-        for alias in node.names
-    ]
-    return tuple(
-        sorted(files[name.lower()] for name in exported if name not in NOT_BY_NAME)
-    )
+    return tuple(sorted(files - NOT_BY_NAME))
