@@ -11,8 +11,8 @@ class Numbered(gymnasium.Env):
     other one is truncated. Actions start at 3; each step pays the action.
     """
 
-    metadata = {"render_modes": []}  # noqa: RUF012
     action_space = gymnasium.spaces.Discrete(4, start=3)
+    name = None
 
     def __init__(self, shape=(2, 3, 1)):
         self.observation_space = gymnasium.spaces.Box(0, 255, shape, np.uint8)
