@@ -133,6 +133,16 @@ def test_norms_stand_over_the_steps_before_their_block(make):
 
 
 @pytest.mark.xfail(
+    strict=True, reason="the last block is drawn over a whole cycle, short or not"
+)
+def test_norms_of_a_short_last_cycle_do_not_go_back(make):
+    tested, *_ = make(total_steps=97)
+    tested.run()
+    steps = np.concatenate([clips["step"] for clips in tested.history.clips])
+    assert (np.diff(steps) > 0).all()
+
+
+@pytest.mark.xfail(
     strict=True, reason="a step for each update, a norm for those that are logged"
 )
 def test_norms_of_a_block_that_is_longer_than_the_log(make):

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 pytest.importorskip("gymnasium")
-pytest.importorskip("tyro")
 
 from examples.dqn.envs.environments import Steps
 from examples.dqn.replay.making import make_replay, make_store

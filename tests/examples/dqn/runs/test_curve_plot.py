@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 pytest.importorskip("matplotlib")
-pytest.importorskip("tyro")
 
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
