@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -158,11 +159,16 @@ def test_failure_is_told_in_the_last_words_of_this_process(
 
 @pytest.mark.parametrize("checkpoint", [True, False])
 def test_interrupted_seed_is_no_failure(checkpoint, script, tmp_path):
-    # As a run does that is still importing, and leaves it all to Python.
-    script("import time; time.sleep(60)")
+    # A process that is in the background may have it that SIGINT is ignored.
+    script(
+        "import signal, time; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+        "print('on', flush=True); time.sleep(60)"
+    )
     seed = Seed(CONFIG, 7, tmp_path)
     seed.start()
-    assert not seed.has_ended()
+    while seed.log.read_text() != "on\n":
+        assert not seed.has_ended()
+        time.sleep(0.01)
     leave(tmp_path / "seed-7", checkpoint=checkpoint)
     seed.interrupt()
     told = end(seed)
