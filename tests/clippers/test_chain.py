@@ -121,3 +121,11 @@ def test_one_link_that_propagates_hands_on_what_the_others_drop():
     np.testing.assert_array_equal(run(Chain(links), [np.nan]).gradients[0][0], 0.0)
     links = [link.__class__(1.0, on_nonfinite="propagate") for link in links]
     assert np.isnan(run(Chain(links), [np.nan]).gradients[0][0]).all()
+
+
+def test_it_pretends_to_no_argument_of_its_links():
+    chain = Chain([AutoClip(scope="layer", on_nonfinite="skip")])
+    assert not hasattr(chain, "scope")
+    assert not hasattr(chain, "on_nonfinite")
+    assert chain.skips_nonfinite
+    assert list(chain.get_config()) == ["clippers"]
