@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from training import BACKEND
+from helpers.training import BACKEND
 
 from benchmarks.overhead.bars import FLOORED, floor_of
 from benchmarks.overhead.candidates import CANDIDATES
