@@ -45,6 +45,22 @@ unpickle: Any = KerasSaveable._unpickle_model
 Functional: Any = type(keras.Model.__new__(keras.Model, None, None))
 
 
+class BeforeTraining:
+    """Calls `self.before_training(method)` when "fit" or "train_on_batch" begins.
+
+    The two begin with this check of Keras's, before they look at any data: a
+    wrapper of each would take their signatures from editors.
+    """
+
+    def _assert_compile_called(self, method_name: str | None = None) -> None:
+        super()._assert_compile_called(method_name)  # type: ignore[misc]
+        if method_name in ("fit", "train_on_batch"):
+            self.before_training(method_name)
+
+    def before_training(self, method: str) -> None:
+        raise NotImplementedError
+
+
 def missing_hooks(optimizer_class: type) -> list[str]:
     """Returns the names in `REQUIRED_HOOKS` that `optimizer_class` lacks."""
     return [name for name in REQUIRED_HOOKS if not hasattr(optimizer_class, name)]

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gradclip._backend.interface import SparseRows, Tensor
+from keras_gradclip._keras import BeforeTraining
 
 # TensorFlow keeps int32 variables in host memory even on a GPU.
 COUNT_DTYPE = POSITION_DTYPE = "int64"
@@ -196,27 +197,25 @@ def replicas_to_sum() -> int:
     return replicas
 
 
-class TrainStepWithLogs:
+class TrainStepWithLogs(BeforeTraining):
     """Adds `self.step_logs()` to what `train_step` logs."""
 
     def train_step(self, data: Any) -> Any:
-        _check_workers()
         logs = super().train_step(data)  # type: ignore[misc]
         return {**logs, **self.step_logs()}  # type: ignore[attr-defined]
 
-
-def _check_workers() -> None:
-    """Raises where Keras fails with an error that names no way out."""
-    strategy = tf.distribute.get_strategy()
-    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
-        return
-    replicas, here = strategy.num_replicas_in_sync, strategy.extended.worker_devices
-    if replicas > len(here):
-        raise ValueError(
-            "`fit` and `train_on_batch` must not be called under a "
-            "MultiWorkerMirroredStrategy with several workers: Keras cannot "
-            "average its logs over them (keras-team/keras issue 20585). Train in "
-            "a loop of your own, with `strategy.run` and `optimizer.apply`, or on "
-            "the JAX backend with `keras.distribution`. Received: "
-            f"replicas={replicas}, of which {len(here)} on this worker"
-        )
+    def before_training(self, method: str) -> None:
+        """Raises where Keras fails with an error that names no way out."""
+        strategy = self.distribute_strategy  # type: ignore[attr-defined]
+        if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+            return
+        replicas, here = strategy.num_replicas_in_sync, strategy.extended.worker_devices
+        if replicas > len(here):
+            raise ValueError(
+                f"`{method}` must not be called under a MultiWorkerMirroredStrategy "
+                "with several workers: Keras cannot average its logs over them "
+                "(keras-team/keras issue 20585). Train in a loop of your own, with "
+                "`strategy.run` and `optimizer.apply`, or on the JAX backend with "
+                f"`keras.distribution`. Received: replicas={replicas}, of which "
+                f"{len(here)} on this worker"
+            )
