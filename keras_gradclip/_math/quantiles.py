@@ -8,6 +8,7 @@ training runs. Both are pure functions of their state, a dict of arrays,
 and of static shape, so they run under XLA.
 """
 
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -33,6 +34,32 @@ class History(Protocol):
         """Returns each group's quantile, `q` in [0, 1]; inf if it is empty."""
 
 
+# Made once, however many histories there are: a backend may keep a copy of
+# each array on its device for as long as the process lives.
+
+
+@cache
+def _slots_of(window: int) -> np.ndarray:
+    """Returns the positions in a ring."""
+    return np.arange(window, dtype=POSITION_DTYPE)
+
+
+@cache
+def _buckets(
+    smallest: float, largest: float, relative_error: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the upper edges of a sketch's buckets, and the value of each."""
+    decades = np.log(largest / smallest)
+    buckets = int(np.ceil(decades / np.log1p(relative_error)))
+    edges = np.geomspace(smallest, largest, buckets + 1)
+    # Whatever is finite is at most the last edge, so that every value is
+    # counted, and an unobserved one, inf, is not.
+    edges = np.append(edges, np.finfo("float32").max).astype("float32")
+    # One entry more: a rank past the last value, as that of an empty history,
+    # finds no bucket.
+    return edges, np.append(edges, edges[-1])
+
+
 class WindowHistory:
     """The exact quantile of each group's last `window` values.
 
@@ -47,7 +74,7 @@ class WindowHistory:
 
     def __init__(self, window: int):
         self.window = window
-        self._slots = np.arange(window, dtype=POSITION_DTYPE)
+        self._slots = _slots_of(window)
 
     def initial_state(self, groups: int) -> State:
         empty = np.full((groups, self.window), np.inf, "float32")
@@ -111,16 +138,9 @@ class WholeHistory:
     smallest, largest = 1e-10, 1e10
 
     def __init__(self) -> None:
-        decades = np.log(self.largest / self.smallest)
-        buckets = int(np.ceil(decades / np.log1p(self.relative_error)))
-        edges = np.geomspace(self.smallest, self.largest, buckets + 1)
-        # Whatever is finite is at most the last edge, so that every value
-        # is counted, and an unobserved one, inf, is not.
-        edges = np.append(edges, np.finfo("float32").max)
-        self.edges = edges.astype("float32")
-        # One entry more: a rank past the last value, as that of an empty
-        # history, finds no bucket.
-        self._value_of_bucket = np.append(self.edges, self.edges[-1])
+        self.edges, self._value_of_bucket = _buckets(
+            self.smallest, self.largest, self.relative_error
+        )
 
     def initial_state(self, groups: int) -> State:
         return {

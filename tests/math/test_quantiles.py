@@ -147,3 +147,9 @@ def test_quantile_may_be_a_tensor():
     for history in (WholeHistory(), WindowHistory(3)):
         found = quantile(history, fill(history, values), ops.convert_to_tensor(0.5))
         np.testing.assert_allclose(found, [2.0], rtol=0.0101)
+
+
+def test_histories_share_their_constants():
+    # A backend may keep a copy of each for as long as the process lives.
+    assert WholeHistory().edges is WholeHistory().edges
+    assert WindowHistory(7)._slots is WindowHistory(7)._slots
