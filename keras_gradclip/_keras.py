@@ -6,6 +6,8 @@ this module checks that they exist, and a missing one raises an
 `ImportError` that names the Keras version.
 """
 
+import gc
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import keras
@@ -107,6 +109,27 @@ def accumulators_of(optimizer: Any) -> list[Any]:
 def call_counter_of(optimizer: Any) -> Any:
     """The variable that counts calls; `iterations` counts updates."""
     return optimizer._iterations
+
+
+def scope_of(optimizer: Any) -> AbstractContextManager[Any]:
+    """The scope in which an optimizer's variables have to be made.
+
+    In `build` Keras is in it already; a clipper may come later.
+    """
+    strategy = getattr(optimizer, "_distribution_strategy", None)
+    return nullcontext() if strategy is None else strategy.scope()
+
+
+def compile_again(optimizer: Any) -> None:
+    """Makes models whose training step knows an older `optimizer` trace it anew."""
+    for model in gc.get_objects():
+        # Not `isinstance`, which asks lazy modules and the like to load.
+        if not issubclass(type(model), keras.Model):
+            continue
+        theirs = getattr(model, "optimizer", None)
+        if optimizer in (theirs, getattr(theirs, "inner_optimizer", None)):
+            if getattr(model, "train_function", None) is not None:
+                model.make_train_function(force=True)
 
 
 def model_of(callback: Any) -> Any:

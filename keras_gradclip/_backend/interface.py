@@ -33,6 +33,9 @@ class Backend(Protocol):
     POSITION_DTYPE: str
     """Of one count per group."""
 
+    NUMBER_DTYPE: str
+    """Of a rule's numbers in a variable: "float64" where devices have it."""
+
     TrainStepWithLogs: type
     """A class to put before `keras.Model`, whose `train_step` adds what
     `self.step_logs()` returns to the logs."""
@@ -128,6 +131,24 @@ class Backend(Protocol):
 
     def constant(self, array: np.ndarray, like: Tensor) -> Tensor:
         """Returns an array as a tensor beside `like`; made once where it can."""
+
+    # Numbers of rules.
+
+    def numbers(
+        self, row: Any, made: np.ndarray, exact: Sequence[int]
+    ) -> Sequence[Any]:
+        """Returns the numbers that are in force, scalars in float32.
+
+        Nothing is returned where it is known that none was changed.
+
+        Args:
+            row: The numbers that were changed, zeros for those that were not.
+                With a `NUMBER_DTYPE` of "float32" each takes three entries,
+                whose sum it is.
+            made: The numbers that the rule was made with, in the same form.
+            exact: Those to be returned with all their digits: as a float, as
+                a float64 scalar, or as three float32 scalars to be added.
+        """
 
     # Variables.
 

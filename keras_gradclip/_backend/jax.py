@@ -13,6 +13,7 @@ from keras_gradclip._backend.interface import SparseRows, Tensor
 
 # JAX has no int64 by default.
 COUNT_DTYPE = POSITION_DTYPE = "int32"
+NUMBER_DTYPE = "float32"
 
 
 ops = keras.ops
@@ -124,6 +125,17 @@ def constant(array: np.ndarray, like: Tensor) -> Tensor:
     return array
 
 
+# Numbers of rules.
+
+
+def numbers(row: Any, made: np.ndarray, exact: Sequence[int]) -> Sequence[Any]:
+    parts = jnp.unstack(jnp.where(row == 0, made, row))
+    return [
+        tuple(parts[3 * i : 3 * i + 3]) if i in exact else parts[3 * i]
+        for i in range(len(made) // 3)
+    ]
+
+
 # Variables.
 
 
@@ -135,7 +147,8 @@ copy = read
 
 
 def write_row(variable: Any, row: Tensor, values: Tensor) -> None:
-    start = (row, *[0] * (len(variable.shape) - 1))
+    # A Python 0 would be an int64 where JAX has them.
+    start = (row, *[jnp.zeros_like(row)] * (len(variable.shape) - 1))
     updated = jax.lax.dynamic_update_slice(variable.value, values[None], start)
     variable.assign(updated)
 

@@ -13,6 +13,7 @@ from keras_gradclip._keras import BeforeTraining
 
 # TensorFlow keeps int32 variables in host memory even on a GPU.
 COUNT_DTYPE = POSITION_DTYPE = "int64"
+NUMBER_DTYPE = "float64"
 
 
 ops = keras.ops
@@ -151,6 +152,17 @@ def has_float64(tensor: Tensor) -> bool:
 
 def constant(array: np.ndarray, like: Tensor) -> Tensor:
     return array
+
+
+# Numbers of rules.
+
+
+def numbers(row: Any, made: np.ndarray, exact: Sequence[int]) -> Sequence[Any]:
+    chosen = tf.where(tf.equal(row, 0.0), tf.constant(made), row)
+    narrow = tf.unstack(tf.cast(chosen, "float32"))
+    for i in exact:
+        narrow[i] = chosen[i]
+    return narrow
 
 
 # Variables.

@@ -17,6 +17,7 @@ from keras_gradclip._backend.interface import SparseRows, Tensor
 
 # Thousands of counts are half the work as int32; one per group is none.
 COUNT_DTYPE, POSITION_DTYPE = "int32", "int64"
+NUMBER_DTYPE = "float32"  # not every device has float64
 
 
 ops = torch_ops
@@ -193,6 +194,23 @@ def constant(array: np.ndarray, like: Tensor) -> Tensor:
         # The array is kept with it, so that its id is not given to another.
         _constants[key] = array, torch.as_tensor(array, device=like.device)
     return _constants[key][1]
+
+
+# Numbers of rules.
+
+
+def numbers(row: Any, made: np.ndarray, exact: Sequence[int]) -> Sequence[Any]:
+    if _may_read(row):
+        changed = row.tolist()
+        if not any(changed):
+            return []
+        parts = [c or m for c, m in zip(changed, made.tolist())]
+        return [sum(parts[i : i + 3]) for i in range(0, len(parts), 3)]
+    parts = torch.where(row == 0, constant(made, row), row).unbind()
+    return [
+        tuple(parts[3 * i : 3 * i + 3]) if i in exact else parts[3 * i]
+        for i in range(len(made) // 3)
+    ]
 
 
 # Variables.

@@ -1,6 +1,7 @@
 """Running percentiles of positive numbers, many groups side by side.
 
-Two histories with the same three methods. `WindowHistory` keeps the last N
+Two histories with the same three methods, in both of which a state of zeros
+is an empty one. `WindowHistory` keeps the last N
 values of each group in time order and in sorted order: exact, and one pass
 over N numbers per step instead of a sort. `WholeHistory` counts all values
 in buckets whose edges are 1 % apart: constant memory and time however long
@@ -14,11 +15,16 @@ from typing import Any, Protocol
 import numpy as np
 
 from keras_gradclip._backend import backend, ops
+from keras_gradclip._math.ranks import split_rank
 
 Tensor = Any
 State = dict[str, Any]
 
 COUNT_DTYPE, POSITION_DTYPE = backend.COUNT_DTYPE, backend.POSITION_DTYPE
+
+# What stands for "none", here and as the bound that an empty history gives:
+# no norm is as large, since its square would not be finite.
+_LARGEST = float(np.finfo("float32").max)
 
 
 class History(Protocol):
@@ -30,8 +36,13 @@ class History(Protocol):
     def add(self, state: State, values: Tensor, observed: Tensor) -> State:
         """Adds one value to each group where `observed`, shape `(groups,)`."""
 
-    def quantile(self, state: State, q: Any) -> Tensor:
-        """Returns each group's quantile, `q` in [0, 1]; inf if it is empty."""
+    def percentile(self, state: State, percentile: Any) -> Tensor:
+        """Returns each group's percentile; float32's largest number if empty.
+
+        Args:
+            state: The state.
+            percentile: In [0, 100]; see `split_rank`.
+        """
 
 
 # Made once, however many histories there are: a backend may keep a copy of
@@ -52,9 +63,9 @@ def _buckets(
     decades = np.log(largest / smallest)
     buckets = int(np.ceil(decades / np.log1p(relative_error)))
     edges = np.geomspace(smallest, largest, buckets + 1)
-    # Whatever is finite is at most the last edge, so that every value is
-    # counted, and an unobserved one, inf, is not.
-    edges = np.append(edges, np.finfo("float32").max).astype("float32")
+    # Whatever is a norm is at most the last edge, so that every value is
+    # counted, and an unobserved one is not.
+    edges = np.append(edges, _LARGEST / 2).astype("float32")
     # One entry more: a rank past the last value, as that of an empty history,
     # finds no bucket.
     return edges, np.append(edges, edges[-1])
@@ -65,8 +76,9 @@ class WindowHistory:
 
     The sorted array is kept sorted: taking out the oldest value moves what
     is above it down by one, putting in the newest moves what is above that
-    up by one. Both moves are one elementwise pass. With `s` sorted and
-    padded with inf,
+    up by one. Both moves are one elementwise pass. While there are fewer
+    values than places, zeros fill the first of them, as the oldest values. With
+    `s` sorted,
 
         without[k] = s[k] if s[k] < oldest else s[k + 1]
         sorted[k]  = min(max(without[k - 1], newest), without[k])
@@ -77,16 +89,15 @@ class WindowHistory:
         self._slots = _slots_of(window)
 
     def initial_state(self, groups: int) -> State:
-        empty = np.full((groups, self.window), np.inf, "float32")
         return {
-            "ring": empty,
-            "sorted": empty.copy(),
+            "ring": np.zeros((groups, self.window), "float32"),
+            "sorted": np.zeros((groups, self.window), "float32"),
             "count": np.zeros((groups,), POSITION_DTYPE),
         }
 
     def add(self, state: State, values: Tensor, observed: Tensor) -> State:
         count = state["count"]
-        slot = ops.expand_dims(ops.mod(count, self.window), 1)
+        slot = ops.expand_dims(count % self.window, 1)
         oldest = ops.take_along_axis(state["ring"], slot, axis=1)
         # Replacing the oldest value by itself changes nothing.
         seen = ops.expand_dims(observed, 1)
@@ -106,17 +117,19 @@ class WindowHistory:
         return ops.where(count < turns, count, count - (turns - self.window))
 
     def _replace(self, ascending: Tensor, old: Tensor, new: Tensor) -> Tensor:
-        below = backend.shift(ascending, 1, -np.inf)
-        above = backend.shift(ascending, -1, np.inf)
+        below = backend.shift(ascending, 1, -1.0)
+        above = backend.shift(ascending, -1, _LARGEST)
         without_below = ops.where(below < old, below, ascending)
         without = ops.where(ascending < old, ascending, above)
         return ops.minimum(ops.maximum(without_below, new), without)
 
-    def quantile(self, state: State, q: Any) -> Tensor:
+    def percentile(self, state: State, percentile: Any) -> Tensor:
         # On torch `ops.minimum` would make it an int32.
         count = ops.clip(state["count"], 0, self.window)
-        low, high, fraction = _ranks(count, q)
-        both = ops.stack([low, high], axis=1)
+        last = ops.where(count > 0, count - 1, 0)
+        low, high, fraction = _ranks(last, percentile)
+        places = ops.stack([low, high], axis=1)
+        both = places + ops.expand_dims(self.window - 1 - last, 1)
         values = ops.take_along_axis(state["sorted"], both, axis=1)
         return _interpolate(values, fraction, count)
 
@@ -150,7 +163,7 @@ class WholeHistory:
 
     def add(self, state: State, values: Tensor, observed: Tensor) -> State:
         counts = state["counts"]
-        values = ops.where(observed, values, np.inf)
+        values = ops.where(observed, values, _LARGEST)
         edges = backend.constant(self.edges, values)
         at_most = ops.less_equal(ops.expand_dims(values, 1), edges)
         added = counts + ops.cast(at_most, COUNT_DTYPE)
@@ -165,10 +178,11 @@ class WholeHistory:
             "largest": ops.maximum(state["largest"], larger),
         }
 
-    def quantile(self, state: State, q: Any) -> Tensor:
+    def percentile(self, state: State, percentile: Any) -> Tensor:
         counts = state["counts"]
         count = counts[:, -1]
-        low, high, fraction = _ranks(count, q)
+        last = ops.where(count > 0, count - 1, 0)
+        low, high, fraction = _ranks(last, percentile)
         buckets = backend.count_at_most(counts, ops.stack([low, high], axis=1))
         largest = ops.expand_dims(state["largest"], 1)
         value_of_bucket = backend.constant(self._value_of_bucket, largest)
@@ -176,39 +190,15 @@ class WholeHistory:
         return _interpolate(values, fraction, count)
 
 
-def _ranks(count: Tensor, q: Any) -> tuple[Tensor, Tensor, Tensor]:
-    """Splits the rank `q * (count - 1)` as `numpy.quantile` does.
+def _ranks(last: Tensor, percentile: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """Splits the rank of a percentile as `numpy.percentile` does.
 
     Returns the ranks below and above it, and its fractional part.
     """
-    last = ops.maximum(count - 1, 0)
-    if backend.has_float64(count):
-        q = q if isinstance(q, float) else ops.cast(q, "float64")
-        rank = q * ops.cast(last, "float64")
-        low = rank // 1  # on torch half the price of `ops.floor`
-        low_index = ops.cast(low, last.dtype)
-        fraction = ops.cast(rank - low, "float32")
-    else:
-        low_index, fraction = _rank_in_float32(last, q)
-    return low_index, ops.minimum(low_index + 1, last), fraction
-
-
-def _rank_in_float32(last: Tensor, q: Any) -> tuple[Tensor, Tensor]:
-    """Multiplies exactly where a float32, of 24 bits, would lose whole ranks.
-
-    With `last = high * 2**16 + low`, the whole part of `q * 2**16` times
-    `high` is an integer, and what remains of the product is below 2**17.
-    """
-    high, low = ops.right_shift(last, 16), ops.bitwise_and(last, 0xFFFF)
-    scaled = q * 65536.0
-    whole = scaled // 1
-    rest = (scaled - whole) * ops.cast(high, "float32") + q * ops.cast(low, "float32")
-    floor = rest // 1
-    index = ops.cast(whole, last.dtype) * high + ops.cast(floor, last.dtype)
-    return ops.minimum(index, last), rest - floor
+    low, fraction = split_rank(percentile, last)
+    return low, ops.minimum(low + 1, last), fraction
 
 
 def _interpolate(values: Tensor, fraction: Tensor, count: Tensor) -> Tensor:
     low, high = values[:, 0], values[:, 1]
-    # An empty history has no bound, and inf - inf would be NaN.
-    return ops.where(count > 0, low + fraction * (high - low), np.inf)
+    return ops.where(count > 0, low + fraction * (high - low), _LARGEST)

@@ -39,16 +39,27 @@ class Range:
 
     What a schedule returns cannot be checked ahead, and is moved into the
     range when it is used.
+
+    Args:
+        above: What it must be greater than.
+        at_least: What it must not be less than.
+        below: What it must be less than.
+        at_most: What it must not be greater than.
+        infinite: Whether it may be inf.
+        exact: Whether a step is given all digits of a number and not only
+            those of a float32; see `interface.Backend.numbers`.
     """
 
     above: float | None = None
     at_least: float | None = None
     below: float | None = None
     at_most: float | None = None
+    infinite: bool = False
+    exact: bool = False
 
     def __call__(self, name: str, value: Any) -> float:
         is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-        if is_number and math.isfinite(value) and self._holds(float(value)):
+        if is_number and self._holds(float(value)):
             return float(value)
         bounds = {
             "greater than": self.above,
@@ -59,14 +70,16 @@ class Range:
         rule = " and ".join(
             f"{word} {bound:g}" for word, bound in bounds.items() if bound is not None
         )
+        kind = "number" if self.infinite else "finite number"
         raise ValueError(
-            f"`{name}` must be a finite number{' ' + rule if rule else ''}. "
+            f"`{name}` must be a {kind}{' ' + rule if rule else ''}. "
             f"Received: {name}={value!r}"
         )
 
     def _holds(self, value: float) -> bool:
         return (
-            (self.above is None or value > self.above)
+            (math.isfinite(value) or (self.infinite and value == math.inf))
+            and (self.above is None or value > self.above)
             and (self.at_least is None or value >= self.at_least)
             and (self.below is None or value < self.below)
             and (self.at_most is None or value <= self.at_most)
@@ -82,9 +95,16 @@ class Range:
 
 @dataclass(frozen=True, kw_only=True)
 class Count:
-    """An integer of at least `at_least`."""
+    """An integer of at least `at_least`.
+
+    Args:
+        at_least: The least that it may be.
+        fixed: Whether it shapes the state, so that it cannot be changed once
+            the optimizer is built.
+    """
 
     at_least: int
+    fixed: bool = False
 
     def __call__(self, name: str, value: Any) -> int:
         is_integer = isinstance(value, numbers.Integral)

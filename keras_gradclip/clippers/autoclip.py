@@ -55,10 +55,10 @@ class AutoClip(base.HistoryClipper):
           arXiv 2007.14469.
     """
 
-    percentile: Annotated[base.Hyperparameter, base.Range(at_least=0, at_most=100)] = (
-        10.0
-    )
-    window: Annotated[int | None, base.Count(at_least=1)] = None
+    percentile: Annotated[
+        base.Hyperparameter, base.Range(at_least=0, at_most=100, exact=True)
+    ] = 10.0
+    window: Annotated[int | None, base.Count(at_least=1, fixed=True)] = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -71,5 +71,5 @@ class AutoClip(base.HistoryClipper):
 
     def decide(self, measured: base.Measured, state: base.State) -> base.Decision:
         state = self._history.add(state, measured.norms, measured.observed)
-        threshold = self._history.quantile(state, self.percentile / 100.0)
+        threshold = self._history.percentile(state, self.percentile)
         return threshold, base.Kept(state)

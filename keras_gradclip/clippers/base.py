@@ -18,8 +18,10 @@ from keras_gradclip.clippers.measured import (
     Tensor,
 )
 from keras_gradclip.clippers.norm_clipper import NormClipper
+from keras_gradclip.clippers.numbers_in_force import NO_BOUND
 
 __all__ = [
+    "NO_BOUND",
     "Clipper",
     "Count",
     "Decision",

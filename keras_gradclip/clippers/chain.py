@@ -8,6 +8,7 @@ import keras
 
 from keras_gradclip._backend import ops
 from keras_gradclip.clippers import base
+from keras_gradclip.clippers.numbers_in_force import Numbers
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class ChainGroups(base.Groups):
     links: tuple[base.Groups, ...] = ()
 
 
-def _links(name: str, value: Any) -> list[base.Clipper]:
+def _links(name: str, value: Any) -> tuple[base.Clipper, ...]:
     """Returns what was given as the links of a chain, checked."""
     from keras_gradclip.clippers.lookup import get
 
@@ -28,7 +29,7 @@ def _links(name: str, value: Any) -> list[base.Clipper]:
             f"`{name}` must be a list of at least one clipper. "
             f"Received: {name}={given!r}"
         )
-    return [link for link in links if link is not None]
+    return tuple(link for link in links if link is not None)
 
 
 @keras.saving.register_keras_serializable(package="keras_gradclip")
@@ -88,20 +89,38 @@ class Chain(base.Clipper):
         new_state: base.State = {}
         records = []
         for i, (link, part) in enumerate(self._with_groups(groups)):
-            prefix = f"{i}_"
-            own = {
-                name.removeprefix(prefix): value
-                for name, value in state.items()
-                if name.startswith(prefix)
-            }
+            own = _of_link(i, state)
             gradients, own, record = link.clip(gradients, own, weights, step, part)
-            new_state.update({prefix + name: value for name, value in own.items()})
+            new_state.update({f"{i}_{name}": value for name, value in own.items()})
             records.append(record)
         return list(gradients), new_state, _joined(records)
+
+    def numbers(self) -> dict[str, Numbers]:
+        return {
+            f"{i}_{name}": numbers
+            for i, link in enumerate(self.clippers)
+            for name, numbers in link.numbers().items()
+        }
+
+    def in_use(self, rows: Mapping[str, Any]) -> "Chain":
+        there: Chain = super().in_use(rows)
+        links = (link.in_use(_of_link(i, rows)) for i, link in enumerate(self.clippers))
+        vars(there)["clippers"] = tuple(links)
+        return there
 
     def _with_groups(self, groups: base.Groups) -> zip:
         assert isinstance(groups, ChainGroups)
         return zip(self.clippers, groups.links)
+
+
+def _of_link(i: int, named: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what is of one link, under the link's own names."""
+    prefix = f"{i}_"
+    return {
+        name.removeprefix(prefix): value
+        for name, value in named.items()
+        if name.startswith(prefix)
+    }
 
 
 def _joined(records: Sequence[base.Record]) -> base.Record:

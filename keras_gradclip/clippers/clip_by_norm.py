@@ -24,7 +24,8 @@ class ClipByNorm(base.NormClipper):
 
     Args:
         max_norm: Float above 0, or a `LearningRateSchedule`. The largest
-            norm that passes unscaled.
+            norm that passes unscaled. With inf nothing is clipped, only
+            recorded.
         scope: `"global"`, `"layer"`, `"variable"` or `"unit"`. Defaults to
             `"global"`.
         include: Which variables take part; see `GroupedClipper`.
@@ -45,7 +46,9 @@ class ClipByNorm(base.NormClipper):
           recurrent neural networks", 2013, arXiv 1211.5063.
     """
 
-    max_norm: Annotated[base.Hyperparameter, base.Range(above=0)] = 1.0
+    max_norm: Annotated[base.Hyperparameter, base.Range(above=0, infinite=True)] = (
+        1.0
+    )
 
     def decide(self, measured: base.Measured, state: base.State) -> base.Decision:
         return self.max_norm, state

@@ -10,6 +10,8 @@ from keras_gradclip._backend import ops
 from keras_gradclip._math.bounded import Bounded
 from keras_gradclip._math.sparse import as_tensors
 from keras_gradclip.clippers import base
+from keras_gradclip.clippers.clipper import NUMBERS
+from keras_gradclip.clippers.numbers_in_force import Numbers
 
 
 @keras.saving.register_keras_serializable(package="keras_gradclip")
@@ -49,6 +51,9 @@ class ClipByValue(base.GroupedClipper):
     _: KW_ONLY
     scope: base.HistoryScope = "global"
 
+    def numbers(self) -> dict[str, Numbers]:
+        return {NUMBERS: self._numbers} if len(self._numbers) else {}
+
     def clip(
         self,
         gradients: Sequence[Any],
@@ -57,7 +62,7 @@ class ClipByValue(base.GroupedClipper):
         step: Any,
         groups: base.Groups,
     ) -> tuple[list[Any], base.State, base.Record]:
-        bounded = Bounded(as_tensors(gradients), self.at(step).value, groups)
+        bounded = Bounded(as_tensors(gradients), self.at(step, state.get(NUMBERS)).value, groups)
         finite = ops.isfinite(bounded.whole)
         if self.on_nonfinite == "propagate":
             clipped = bounded.unless_broken(finite)
@@ -70,4 +75,4 @@ class ClipByValue(base.GroupedClipper):
         record = base.Record(
             *effect, whole=bounded.whole, whole_after=after, finite=finite
         )
-        return clipped, state, record
+        return clipped, {}, record

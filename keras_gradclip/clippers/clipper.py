@@ -1,8 +1,7 @@
 """The interface of all clippers, and what the constructor of each does."""
 
-import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, dataclass_transform
 
 from keras_gradclip._math.groups import Groups
@@ -16,15 +15,41 @@ from keras_gradclip.clippers.arguments import (
     value_at,
 )
 from keras_gradclip.clippers.measured import Record, State
+from keras_gradclip.clippers.numbers_in_force import NO_BOUND, Numbers
+
+NUMBERS = "numbers"
+"""The entry of the state for the numbers that were changed."""
 
 
-@dataclass_transform(eq_default=False, frozen_default=True)
+class _Argument:
+    """One argument of a rule: read like any attribute, and guarded when set."""
+
+    def __init__(self, name: str, default: Any):
+        self._name, self._default = name, default
+
+    def __get__(self, clipper: Any, owner: Any = None) -> Any:
+        if clipper is not None:
+            return clipper._argument(self._name)
+        if self._default is MISSING:
+            raise AttributeError(f"`{self._name}` has no default.")
+        return self._default
+
+    def __set__(self, clipper: Any, value: Any) -> None:
+        if vars(clipper).get("_is_made"):
+            clipper._change(self._name, value)
+        else:
+            vars(clipper)[self._name] = value
+
+
+@dataclass_transform(eq_default=False)
 class Clipper:
     """Clips the gradients of an update: the interface of every rule.
 
     A clipper is a specification. It owns no variables: its state is a dict
     of arrays that the optimizer keeps, so one clipper may serve several
-    optimizers, and a custom loop may keep the state itself.
+    optimizers, and a custom loop may keep the state itself. What it was made
+    with stays. In use, at a built optimizer, its numbers can be changed, as a
+    learning rate can: `optimizer.clipper.percentile = 20`.
 
     To write a rule on norms, subclass `HistoryClipper` of
     `keras_gradclip.clippers`, or `NormClipper` if it has no memory. This class
@@ -51,6 +76,9 @@ class Clipper:
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
         dataclass(eq=False, repr=False)(cls)
+        for field in fields(cls):  # type: ignore[arg-type]
+            if field.name in vars(cls).get("__annotations__", {}):
+                setattr(cls, field.name, _Argument(field.name, field.default))
         if "__init__" in vars(cls):
             # People see types in `help`, not what stands beside them.
             types = cls.__init__.__annotations__
@@ -60,12 +88,17 @@ class Clipper:
 
     def __post_init__(self) -> None:
         annotations = annotations_of(type(self))
-        self._scheduled = {}
-        for name, value in self._arguments.items():
-            value = checked(name, value, annotations[name])
-            setattr(self, name, value)
-            if is_schedule(value):
-                self._scheduled[name] = annotations[name]
+        arguments = {
+            name: checked(name, value, annotations[name])
+            for name, value in self._arguments.items()
+        }
+        vars(self).update(arguments)
+        self._scheduled = {
+            n: annotations[n] for n, v in arguments.items() if is_schedule(v)
+        }
+        self._infinite = [n for n, v in arguments.items() if v == float("inf")]
+        self._numbers = Numbers(arguments, annotations)
+        self._is_made = True
 
     # The four methods.
 
@@ -132,14 +165,76 @@ class Clipper:
         """Returns a clipper from what `get_config` returned."""
         return cls(**{name: deserialized(value) for name, value in config.items()})
 
-    def at(self, step: Any) -> Any:
-        """Returns this clipper with the numbers that its schedules have at `step`."""
-        if not self._scheduled:
+    def at(self, step: Any, numbers: Any = None) -> Any:
+        """Returns this clipper with the numbers that are in force at `step`.
+
+        Args:
+            step: How many updates came before; for the schedules.
+            numbers: The row of numbers that were changed, or `None`.
+        """
+        found = {} if numbers is None else self._numbers.values(numbers)
+        if not found and not self._scheduled and not self._infinite:
             return self
-        there = copy.copy(self)
+        there = self._copy()
+        values = vars(there)
+        values.update({name: NO_BOUND for name in self._infinite})
+        values.update(found)
         for name, annotation in self._scheduled.items():
-            there.__dict__[name] = value_at(getattr(self, name), step, annotation)
+            values[name] = value_at(values[name], step, annotation)
         return there
+
+    # In use, by an optimizer.
+
+    def numbers(self) -> dict[str, Numbers]:
+        """Returns the rows of numbers that `clip` looks for in its state, by name.
+
+        An optimizer keeps them as variables; a loop of one's own needs none.
+        """
+        return {}
+
+    def in_use(self, rows: Mapping[str, Any]) -> Any:
+        """Returns this clipper with its numbers in variables, to be set there.
+
+        Args:
+            rows: The variables of the rows that `numbers` returned.
+        """
+        there = self._copy()
+        there._row = rows.get(NUMBERS)
+        return there
+
+    def _copy(self) -> Any:
+        there = object.__new__(type(self))
+        vars(there).update(vars(self))
+        return there
+
+    def _argument(self, name: str) -> Any:
+        row = vars(self).get("_row")
+        if row is None or name not in self._numbers:
+            return vars(self)[name]
+        return self._numbers.changed(row).get(name, vars(self)[name])
+
+    def _change(self, name: str, value: Any) -> None:
+        row, kind = vars(self).get("_row"), type(self).__name__
+        if row is None or name not in self._numbers or is_schedule(value):
+            settable = row is not None and [n for n in vars(self) if n in self._numbers]
+            raise AttributeError(
+                f"`{name}` of {kind} cannot be changed: "
+                + (
+                    f"what can be, in use, is {', '.join(settable) or 'nothing'}. "
+                    if settable is not False
+                    else "make another clipper, or set the number where it is in "
+                    "use, at a built optimizer: `optimizer.clipper.name = value`. "
+                )
+                + f"Received: {name}={value!r}"
+            )
+        arguments = self._arguments | {name: value}
+        checked_value = vars(type(self)(**arguments))[name]
+        changed = self._numbers.changed(row) | {name: checked_value}
+        row.assign(self._numbers.row(changed))
+
+    def __reduce__(self) -> Any:
+        # A copy of a clipper in use is a specification again.
+        return _made, (type(self), self._arguments)
 
     def __repr__(self) -> str:
         parts = (f"{name}={shown(value)}" for name, value in self._arguments.items())
@@ -150,3 +245,7 @@ class Clipper:
         # In the order of the call: those by keyword alone come last.
         ordered = sorted(fields(self), key=lambda f: bool(f.kw_only))  # type: ignore[arg-type]
         return {field.name: getattr(self, field.name) for field in ordered}
+
+
+def _made(kind: type, arguments: dict[str, Any]) -> Any:
+    return kind(**arguments)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from keras_gradclip._backend import ops
 from keras_gradclip._math.groups import Groups, Scope, group_variables
-from keras_gradclip._math.selection import Selector
+from keras_gradclip._math.selection import Selector, path_of
 from keras_gradclip.clippers.arguments import Selection
 from keras_gradclip.clippers.clipper import Clipper
 from keras_gradclip.clippers.measured import Tensor
@@ -56,6 +56,7 @@ class GroupedClipper(Clipper):
         variables: Sequence[Any],
         unit_axes: Mapping[str, Sequence[int]] | None = None,
     ) -> Groups:
+        _refuse_complex(variables)
         return group_variables(
             variables,
             self.scope,
@@ -69,3 +70,13 @@ class GroupedClipper(Clipper):
         """Returns the scale of what no threshold applies to, a scalar."""
         kept = ops.cast(finite, "float32")
         return ops.ones_like(kept) if self.on_nonfinite == "propagate" else kept
+
+
+def _refuse_complex(variables: Sequence[Any]) -> None:
+    found = [path_of(v) for v in variables if "complex" in str(v.dtype)]
+    if found:
+        raise ValueError(
+            "`variables` must not be complex: no norm of such a gradient is "
+            "measured. Hold the real and the imaginary part in two variables. "
+            f"Received: complex variables {found}"
+        )

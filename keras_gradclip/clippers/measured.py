@@ -49,7 +49,8 @@ class Record(NamedTuple):
     """The norm of each group before clipping, shape `(groups,)`."""
 
     thresholds: Tensor
-    """The bound of each group, shape `(groups,)`."""
+    """The bound of each group, shape `(groups,)`; `base.NO_BOUND`, float32's
+    largest number, where there is none."""
 
     scales: Tensor
     """The factor applied to each group, shape `(groups,)`."""

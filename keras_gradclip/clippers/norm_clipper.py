@@ -8,6 +8,7 @@ from keras_gradclip._math.group_norms import GroupNorms
 from keras_gradclip._math.groups import Groups
 from keras_gradclip._math.sparse import as_tensors
 from keras_gradclip._math.unit_norms import UnitNorms
+from keras_gradclip.clippers.clipper import NUMBERS
 from keras_gradclip.clippers.grouped_clipper import GroupedClipper
 from keras_gradclip.clippers.measured import (
     Decision,
@@ -17,6 +18,7 @@ from keras_gradclip.clippers.measured import (
     State,
     Tensor,
 )
+from keras_gradclip.clippers.numbers_in_force import Numbers
 
 
 class NormClipper(GroupedClipper):
@@ -49,8 +51,8 @@ class NormClipper(GroupedClipper):
 
         Returns:
             `(thresholds, state)`. A norm above its threshold is scaled down
-            to it; a threshold of inf clips nothing. One number stands for
-            all groups.
+            to it, one below 0 counts as 0, and `base.NO_BOUND` clips
+            nothing. One number stands for all groups.
         """
         raise NotImplementedError(f"{type(self).__name__} must implement `decide`.")
 
@@ -73,6 +75,9 @@ class NormClipper(GroupedClipper):
 
     # What is common to all rules.
 
+    def numbers(self) -> dict[str, Numbers]:
+        return {NUMBERS: self._numbers} if len(self._numbers) else {}
+
     def clip(
         self,
         gradients: Sequence[Any],
@@ -81,7 +86,7 @@ class NormClipper(GroupedClipper):
         step: Any,
         groups: Groups,
     ) -> tuple[list[Any], State, Record]:
-        rule = self.at(step)
+        rule = self.at(step, state.get(NUMBERS))
         kind = UnitNorms if groups.unit_axes else GroupNorms
         measure = kind(as_tensors(gradients), weights, groups)
         norms, whole = measure.norms, measure.whole
@@ -90,9 +95,9 @@ class NormClipper(GroupedClipper):
         observed = ops.logical_and(finite, norms > 0)
 
         measured = Measured(norms, observed, step, measure.weight_norms)
-        old = {name: ops.convert_to_tensor(v) for name, v in state.items()}
+        old = {n: ops.convert_to_tensor(v) for n, v in state.items() if n != NUMBERS}
         thresholds, new = rule.decide(measured, old)
-        thresholds = ops.convert_to_tensor(thresholds, "float32")
+        thresholds = ops.maximum(ops.convert_to_tensor(thresholds, "float32"), 0.0)
         if len(thresholds.shape) == 0:
             thresholds = thresholds * ops.ones_like(norms)
         scales = rule.scales(norms, thresholds, finite)

@@ -57,11 +57,11 @@ class QuantileClip(base.HistoryClipper):
     initial_threshold: Annotated[float, base.Range(above=0)] = 1.0
 
     def initial_state(self, groups: base.Groups) -> base.State:
-        start = groups.full(self.initial_threshold)
-        return {"threshold": start}
+        return {"threshold": groups.full(0.0)}
 
     def decide(self, measured: base.Measured, state: base.State) -> base.Decision:
         threshold = state["threshold"]
+        threshold = ops.where(threshold > 0, threshold, self.initial_threshold)
         below = ops.cast(measured.norms <= threshold, "float32")
         moved = threshold * ops.exp(-self.learning_rate * (below - self.quantile))
         # A threshold of 0 or inf could never move again.

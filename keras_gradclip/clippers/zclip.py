@@ -72,12 +72,13 @@ class ZClip(base.HistoryClipper):
         z = (norms - mean) / (deviation + 1e-6)
         spike = z > self.z_threshold
         edge = mean + self.z_threshold * deviation
-        target = mean + self.z_threshold * deviation * (self.z_threshold / z)
+        reciprocal = self.z_threshold / ops.where(spike, z, 1.0)
+        target = mean + self.z_threshold * deviation * reciprocal
         # What is no spike is left alone, also where rounding or the 1e-6 put
         # it above the edge.
         threshold = ops.where(spike, target, ops.maximum(edge, norms))
         is_warm = state["count"] >= self.warmup_steps
-        threshold = ops.where(is_warm, threshold, float("inf"))
+        threshold = ops.where(is_warm, threshold, base.NO_BOUND)
 
         # During the warm-up these are the mean and variance of all norms so
         # far (Welford), afterwards exponential averages of clipped norms.

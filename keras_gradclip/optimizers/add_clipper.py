@@ -11,15 +11,17 @@ from keras_gradclip.optimizers.keras_optimizers import TWINS
 def add_clipper(optimizer: Any, clipper: Any = "autoclip") -> Any:
     """Gives an optimizer a clipper, and returns it.
 
-    Use it for an optimizer of your own, or one that some function returned.
+    Use it for an optimizer of your own, one that some function returned, or
+    one that has trained already, as that of a loaded model: its slots and
+    `iterations` stay, and the history begins with the next step. A training
+    function of your own that was compiled before does not learn of it.
     The instance keeps its hyper-parameters and everything set on it, such
     as `exclude_from_weight_decay`; only its class changes, to a subclass. A
     `LossScaleOptimizer` gets the clipper inside, where gradients are
     unscaled.
 
     Args:
-        optimizer: A Keras optimizer that has not been built, or the name of
-            one such as `"adam"`.
+        optimizer: A Keras optimizer, or the name of one such as `"adam"`.
         clipper: A `Clipper`, the name of one, or a config. Defaults to
             `"autoclip"`.
 
@@ -27,7 +29,7 @@ def add_clipper(optimizer: Any, clipper: Any = "autoclip") -> Any:
         The same object, now a `ClippingMixin` (or holding one).
 
     Raises:
-        ValueError: If the optimizer is built or has a clipper, if it is a
+        ValueError: If the optimizer has a clipper, if it is a
             `MultiOptimizer`, or if it has `clipnorm`, `clipvalue` or
             `global_clipnorm` set.
 
@@ -48,11 +50,6 @@ def add_clipper(optimizer: Any, clipper: Any = "autoclip") -> Any:
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         add_clipper(optimizer.inner_optimizer, clipper)
         return optimizer
-    if optimizer.built:
-        raise ValueError(
-            "`optimizer` must not be built yet: the clipper's state is made "
-            f"in `build`. Received: optimizer={optimizer!r}"
-        )
     if getattr(optimizer, "clipper", None) is not None:
         raise ValueError(
             "`optimizer` must not have a clipper yet. "
@@ -62,7 +59,7 @@ def add_clipper(optimizer: Any, clipper: Any = "autoclip") -> Any:
     if not isinstance(optimizer, ClippingMixin):
         optimizer.__class__ = TWINS.get(before) or _subclass(before)
     try:
-        optimizer.set_clipper(clipper)
+        optimizer.clipper = clipper
     except ValueError:
         optimizer.__class__ = before
         raise

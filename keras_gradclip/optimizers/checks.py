@@ -8,10 +8,14 @@ from keras_gradclip._keras import bypasses_hook, check_hooks
 from keras_gradclip.clippers import Clipper
 
 
+KERAS_CLIPPING = ("clipnorm", "clipvalue", "global_clipnorm")
+"""Keras's own arguments for clipping."""
+
+
 def check_fit(optimizer: Any, clipper: Clipper) -> None:
     """Raises `ValueError` if the two do not go together."""
     check_hooks(type(optimizer))
-    for name in ("clipnorm", "clipvalue", "global_clipnorm"):
+    for name in KERAS_CLIPPING:
         if getattr(optimizer, name) is not None:
             raise ValueError(
                 f"`clipper` and `{name}` must not be given together: the "

@@ -6,6 +6,7 @@ import numpy as np
 
 from keras_gradclip._backend import backend, ops
 from keras_gradclip.clippers import Record
+from keras_gradclip.clippers.numbers_in_force import NO_BOUND
 
 LOG_NUMBERS = 65536
 """About how many numbers a log holds; its memory is four times that."""
@@ -44,8 +45,7 @@ class ClipLog:
 
     def _row_of(self, step: Any) -> Any:
         # In this order: TensorFlow counts steps beyond an int32.
-        row = ops.mod(ops.convert_to_tensor(step), self.length)
-        return ops.cast(row, "int32")
+        return ops.cast(ops.convert_to_tensor(step) % self.length, "int32")
 
     def last(self, until: Any) -> dict[str, Any]:
         """Returns the row of the step before `until`, on the device."""
@@ -59,9 +59,10 @@ class ClipLog:
         # was saved without a clipper.
         written = rows.any(axis=1)
         columns = self._columns(rows[written])
-        # A step that was not finite: no NaN may reach a log or a plot.
+        # A step that was not finite, or without a bound: neither a NaN nor the
+        # number that stands for inf in compiled code may reach a log or a plot.
         not_scales = {
-            name: np.where(np.isnan(values), np.inf, values)
+            name: np.where(values < NO_BOUND, values, np.float32(np.inf))
             for name, values in columns.items()
             if name != "scale"
         }

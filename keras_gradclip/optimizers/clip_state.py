@@ -8,7 +8,7 @@ from warnings import warn
 import numpy as np
 
 from keras_gradclip._backend import backend, ops
-from keras_gradclip._keras import KerasSaveable
+from keras_gradclip._keras import KerasSaveable, scope_of
 from keras_gradclip.clippers import Clipper
 from keras_gradclip.optimizers.clip_log import ClipLog
 
@@ -36,13 +36,19 @@ class ClipState(KerasSaveable):
         variables: Sequence[Any],
         unit_axes: Mapping[str, Sequence[int]] | None = None,
     ):
-        self.clipper = clipper
+        self._rule = clipper
         self.groups = clipper.group(variables, unit_axes)
         add_variable = partial(_add_variable, optimizer)
         self.state = {
             name: add_variable(name, value)
             for name, value in clipper.initial_state(self.groups).items()
         }
+        self._numbers = clipper.numbers()
+        self._rows = {
+            name: add_variable(name, numbers.unchanged)
+            for name, numbers in self._numbers.items()
+        }
+        self.clipper = clipper.in_use(self._rows)
         self.log = ClipLog(len(self.groups), add_variable)
         self.optimizer_was_loaded = True
         self._shapes = np.array(
@@ -56,7 +62,7 @@ class ClipState(KerasSaveable):
     def variables(self) -> dict[str, Any]:
         """All variables by name."""
         flags = {} if self._finite is None else {"finite": self._finite}
-        return {**self._saved, **flags}
+        return {**self.state, **self._rows, "log": self.log.variable, **flags}
 
     @property
     def _saved(self) -> dict[str, Any]:
@@ -66,8 +72,8 @@ class ClipState(KerasSaveable):
         self, gradients: Sequence[Any], weights: Sequence[Any], step: Any
     ) -> list[Any]:
         """Clips one update's gradients and moves the state on."""
-        state = {name: backend.read(v) for name, v in self.state.items()}
-        clipped, state, record = self.clipper.clip(
+        state = {n: backend.read(v) for n, v in (self.state | self._rows).items()}
+        clipped, state, record = self._rule.clip(
             gradients, state, weights, step, self.groups
         )
         # First the record: on torch it may share memory with the state.
@@ -88,6 +94,13 @@ class ClipState(KerasSaveable):
         self._finite.assign(1.0)
         return was
 
+    def reset(self) -> None:
+        """Begins the history and the log afresh; numbers stay as they are."""
+        values = self._rule.initial_state(self.groups)
+        values["log"] = np.zeros(self.log.variable.shape, "float32")
+        for name, variable in self._saved.items():
+            variable.assign(values[name])
+
     # Saving, as Keras calls it.
 
     def _obj_type(self) -> str:
@@ -96,11 +109,14 @@ class ClipState(KerasSaveable):
     def save_own_variables(self, store: Any) -> None:
         for name, variable in self._saved.items():
             store[name] = variable.numpy()
+        for name, value in self._changed_numbers().items():
+            store[name] = np.asarray(value, "float64")
         store["shapes"] = self._shapes
 
     def load_own_variables(self, store: Any) -> None:
         values = {name: np.asarray(store[name]) for name in set(store.keys())}
         shapes = values.pop("shapes", self._shapes)
+        changed = {n: values.pop(n) for n in list(values) if _PREFIX in n}
         if not self.optimizer_was_loaded or not np.array_equal(shapes, self._shapes):
             warn(
                 "The clipping history was left as it is: the file was saved "
@@ -112,10 +128,26 @@ class ClipState(KerasSaveable):
         fault = self._find_fault(values)
         if fault:
             warn(f"The clipping history starts afresh: {fault}.", stacklevel=2)
-            values = self.clipper.initial_state(self.groups)
-            values["log"] = np.zeros(self.log.variable.shape, "float32")
+            self.reset()
+            return
         for name, variable in self._saved.items():
             variable.assign(values[name])
+        for name, row in self._rows.items():
+            prefix = name + _PREFIX
+            of_row = {
+                n.removeprefix(prefix): float(v)
+                for n, v in changed.items()
+                if n.startswith(prefix)
+            }
+            row.assign(self._numbers[name].row(of_row))
+
+    def _changed_numbers(self) -> dict[str, float]:
+        """Returns the numbers that were changed, under the names in a file."""
+        return {
+            f"{name}{_PREFIX}{number}": value
+            for name, row in self._rows.items()
+            for number, value in self._numbers[name].changed(row).items()
+        }
 
     def _find_fault(self, values: Mapping[str, np.ndarray]) -> str | None:
         """Says why a file's history cannot be used, or None if it can."""
@@ -144,12 +176,17 @@ class ClipState(KerasSaveable):
         return None
 
 
+# Between a row's name and a number's in a file.
+_PREFIX = "__"
+
+
 def _add_variable(optimizer: Any, name: str, value: np.ndarray) -> Any:
-    return optimizer.add_variable(
-        shape=value.shape,
-        initializer=lambda shape, dtype: ops.convert_to_tensor(value, dtype),
-        dtype=str(value.dtype),
-        # Each replica computes the same from the same summed gradient.
-        aggregation="only_first_replica",
-        name=f"clip_{name}",
-    )
+    with scope_of(optimizer):
+        return optimizer.add_variable(
+            shape=value.shape,
+            initializer=lambda shape, dtype: ops.convert_to_tensor(value, dtype),
+            dtype=str(value.dtype),
+            # Each replica computes the same from the same summed gradient.
+            aggregation="only_first_replica",
+            name=f"clip_{name}",
+        )

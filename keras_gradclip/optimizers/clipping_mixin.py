@@ -11,12 +11,14 @@ import numpy as np
 from keras_gradclip import clippers
 from keras_gradclip._keras import (
     BACKEND,
+    compile_again,
     position_of,
     unpickle,
     weights_of,
 )
 from keras_gradclip.clippers import Clipper
 from keras_gradclip.optimizers.checks import (
+    KERAS_CLIPPING,
     check_accumulation,
     check_fit,
     only_overwrites,
@@ -50,6 +52,16 @@ class ClippingMixin(_AnyOptimizer):  # type: ignore[misc, valid-type]
     over accumulation steps, and summed over replicas. The clipper's state is
     part of `optimizer.variables`.
 
+    While it trains, the clipper's numbers can be changed, as a learning rate
+    can, from a callback or a notebook and on every backend:
+
+    ```python
+    optimizer.clipper.percentile = 20
+    ```
+
+    They are saved with the optimizer. What cannot be changed once it is built,
+    such as the scope, is refused. `reset_clip_state()` begins the history afresh.
+
     Args:
         *args: The optimizer's own arguments.
         clipper: A `Clipper`, the name of one such as `"autoclip"`, a config,
@@ -61,21 +73,54 @@ class ClippingMixin(_AnyOptimizer):  # type: ignore[misc, valid-type]
             `clipvalue` or `global_clipnorm`, or for a `MultiOptimizer`.
     """
 
-    clipper: Clipper | None
-    clip_state: ClipState | None
+    clip_state: ClipState | None = None
+    _clipper: Clipper | None = None
+    _unit_axes_source: Callable[[], Any] | None = None
 
     def __init__(self, *args: Any, clipper: Any = None, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        self.set_clipper(clipper)
+        self.clipper = clipper
 
-    def set_clipper(self, clipper: Any) -> None:
-        """Sets the clipper; to be called before the optimizer is built."""
+    @property
+    def clipper(self) -> Clipper | None:
+        """The clipper; once the optimizer is built, with settable numbers.
+
+        An optimizer without one may be given one at any time. One that has
+        begun to clip keeps it: the history is of that clipper.
+        """
+        return self._clipper if self.clip_state is None else self.clip_state.clipper
+
+    @clipper.setter
+    def clipper(self, clipper: Any) -> None:
+        if self.clip_state is not None:
+            if clipper is self.clip_state.clipper:
+                return
+            raise ValueError(
+                "`clipper` cannot be replaced once the optimizer is built: its "
+                "history is of that clipper. Change a number of it, as in "
+                "`optimizer.clipper.percentile = 20`, or make a new optimizer. "
+                f"Received: clipper={clipper!r}, optimizer.clipper={self.clipper!r}"
+            )
         clipper = clippers.get(clipper)
         if clipper is not None:
             check_fit(self, clipper)
-        self.clipper = clipper
-        self.clip_state = None
-        self._unit_axes_source: Callable[[], Any] | None = None
+        self._clipper = clipper
+        if clipper is None or not self.built or not weights_of(self):
+            return
+        try:
+            self._begin_to_clip(weights_of(self))
+        except ValueError:
+            self._clipper = None
+            raise
+        compile_again(self)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in KERAS_CLIPPING and value is not None and self.clip_state is not None:
+            raise ValueError(
+                f"`{name}` must be None beside a clipper: the gradient would be "
+                f"clipped twice. Received: {name}={value!r}, clipper={self.clipper!r}"
+            )
+        super().__setattr__(name, value)
 
     def _set_unit_axes_source(
         self, source: Callable[[], Mapping[str, Sequence[int]]]
@@ -86,18 +131,35 @@ class ClippingMixin(_AnyOptimizer):  # type: ignore[misc, valid-type]
     def build(self, variables: Sequence[Any]) -> None:
         if self.built:
             return
+        if self._clipper is not None:
+            check_fit(self, self._clipper)
         super().build(variables)
-        if self.clipper is None or not variables:
-            return  # Keras builds for a model with nothing to train, too
+        if self._clipper is not None and variables:
+            # Keras builds for a model with nothing to train, too.
+            self._begin_to_clip(variables)
+
+    def _begin_to_clip(self, variables: Sequence[Any]) -> None:
         check_accumulation(self)
         source = self._unit_axes_source
         axes = source() if source is not None else None
-        self.clip_state = ClipState(self, self.clipper, variables, axes)
+        self.clip_state = ClipState(self, self._clipper, variables, axes)
+
+    def reset_clip_state(self) -> None:
+        """Begins the clipping history and its log afresh.
+
+        Use it where what was learned from past norms no longer holds: other
+        data, another loss, a layer that was unfrozen. Weights, slots and the
+        clipper's numbers stay.
+
+        Raises:
+            ValueError: If there is no history yet.
+        """
+        _require_state(self).reset()
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> Any:
         if trainable_variables is not None:
             trainable_variables = list(trainable_variables)
-        if self.clipper is None or not self.clipper.skips_nonfinite or len(grads) == 0:
+        if self._clipper is None or not self._clipper.skips_nonfinite or len(grads) == 0:
             return self._apply_through_hook(grads, trainable_variables)
         if trainable_variables is not None:
             with keras.name_scope(self.name, caller=self):
@@ -111,7 +173,7 @@ class ClippingMixin(_AnyOptimizer):  # type: ignore[misc, valid-type]
     def _apply_through_hook(self, grads: Any, trainable_variables: Any) -> Any:
         self._hook_called = False
         result = super().apply(grads, trainable_variables)
-        if self.clipper is None or self._hook_called:
+        if self._clipper is None or self._hook_called:
             return result
         # An accumulation step that updates nothing does not clip either.
         if not self.gradient_accumulation_steps and not only_overwrites(
@@ -208,7 +270,7 @@ class ClippingMixin(_AnyOptimizer):  # type: ignore[misc, valid-type]
 
     def get_config(self) -> dict[str, Any]:
         serialize = keras.saving.serialize_keras_object
-        clipper = None if self.clipper is None else serialize(self.clipper)
+        clipper = None if self._clipper is None else serialize(self.clipper)
         return {**super().get_config(), "clipper": clipper}
 
     @classmethod

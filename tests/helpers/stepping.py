@@ -13,6 +13,8 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from keras import ops
 
+from keras_gradclip.clippers.base import NO_BOUND
+
 BACKEND = keras.backend.backend()
 # How the oracle tests run a rule, and how the common ones do.
 MODES, COMPILED = {
@@ -201,8 +203,9 @@ def trace(step: Step, gradient_lists: Sequence[Sequence[Any]]) -> Trace:
         records.append(arrays(record))
         clipped.append(arrays(result))
         states.append({name: array(value) for name, value in state.items()})
-    columns = (np.stack(column) for column in zip(*records))
-    return Trace(*columns, clipped, states)
+    norms, thresholds, *others = (np.stack(column) for column in zip(*records))
+    thresholds = np.where(thresholds < NO_BOUND, thresholds, np.inf)
+    return Trace(norms, thresholds, *others, clipped, states)
 
 
 def run(clipper: Any, norms: Any, mode: str = "eager") -> Trace:

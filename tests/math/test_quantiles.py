@@ -9,7 +9,8 @@ from keras import ops
 
 from keras_gradclip._math.quantiles import COUNT_DTYPE, WholeHistory, WindowHistory
 
-QUANTILES = [0.0, 0.1, 1 / 3, 0.5, 0.9, 1.0]
+PERCENTILES = [0.0, 10.0, 100 / 3, 50.0, 90.0, 100.0]
+NO_BOUND = np.finfo("float32").max
 
 
 def fill(history, values, observed=None):
@@ -25,47 +26,53 @@ def fill(history, values, observed=None):
     return state
 
 
-def quantile(history, state, q):
-    return array(history.quantile(state, q))
+def percentile(history, state, q):
+    return array(history.percentile(state, q))
 
 
 @pytest.mark.parametrize("history", [WholeHistory(), WindowHistory(3)])
-@pytest.mark.parametrize("q", QUANTILES)
+@pytest.mark.parametrize("q", PERCENTILES)
 def test_empty_history_has_no_bound(history, q):
     state = fill(history, np.zeros((0, 2)))
-    np.testing.assert_array_equal(quantile(history, state, q), [np.inf, np.inf])
+    np.testing.assert_array_equal(percentile(history, state, q), [NO_BOUND, NO_BOUND])
 
 
 @pytest.mark.parametrize("history", [WholeHistory(), WindowHistory(3)])
-@pytest.mark.parametrize("q", QUANTILES)
+@pytest.mark.parametrize("q", PERCENTILES)
 def test_first_value_is_exact(history, q):
     state = fill(history, [[3.7, 1e-9]])
     expected = np.array([3.7, 1e-9], "float32")
-    np.testing.assert_array_equal(quantile(history, state, q), expected)
+    np.testing.assert_array_equal(percentile(history, state, q), expected)
 
 
 @pytest.mark.parametrize("steps", [2, 4, 5, 6, 11, 23])
-@pytest.mark.parametrize("q", QUANTILES)
+@pytest.mark.parametrize("q", PERCENTILES)
 def test_window_is_exact(steps, q):
     values = np.random.default_rng(0).lognormal(0, 3, (steps, 4)).astype("float32")
     history = WindowHistory(5)
-    expected = np.quantile(values[-5:].astype("float64"), q, axis=0)
+    expected = np.percentile(values[-5:].astype("float64"), q, axis=0)
     np.testing.assert_allclose(
-        quantile(history, fill(history, values), q), expected, rtol=1e-5
+        percentile(history, fill(history, values), q), expected, rtol=1e-5
     )
 
 
 @PROPERTY
-@given(st.lists(st.integers(0, 5), min_size=1, max_size=12), st.sampled_from(QUANTILES))
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=12), st.sampled_from(PERCENTILES))
 def test_window_copes_with_ties(values, q):
     history = WindowHistory(4)
     state = fill(history, np.array(values)[:, None])
-    expected = np.quantile(np.array(values[-4:], "float64"), q)
-    np.testing.assert_allclose(quantile(history, state, q), [expected], rtol=1e-6)
+    expected = np.percentile(np.array(values[-4:], "float64"), q)
+    np.testing.assert_allclose(percentile(history, state, q), [expected], rtol=1e-6)
     assert array(state["count"]) == [len(values)]
     np.testing.assert_array_equal(
         array(state["sorted"])[0], np.sort(array(state["ring"])[0])
     )
+
+
+@pytest.mark.parametrize("history", [WholeHistory(), WindowHistory(3)])
+def test_zeros_are_an_empty_history(history):
+    state = history.initial_state(2)
+    assert not any(value.any() for value in state.values())
 
 
 @pytest.mark.parametrize("history", [WholeHistory(), WindowHistory(3)])
@@ -80,7 +87,7 @@ def test_unobserved_values_are_not_added(history):
         np.testing.assert_array_equal(array(state[name]), array(expected[name]))
 
 
-@pytest.mark.parametrize("q", [*QUANTILES, 0.99])
+@pytest.mark.parametrize("q", [*PERCENTILES, 99.0])
 def test_whole_history_is_never_low_and_at_most_one_percent_high(q):
     # Each group has its own magnitude, and values of all of them in the end.
     generator = np.random.default_rng(1)
@@ -89,8 +96,8 @@ def test_whole_history_is_never_low_and_at_most_one_percent_high(q):
     values = np.clip(values, 1.001e-10, 0.999e10).astype("float32")[:12]
     values[6:] = 10 ** generator.uniform(-9.9, 9.9, (6, 400))
     history = WholeHistory()
-    exact = np.quantile(values.astype("float64"), q, axis=0)
-    ratio = quantile(history, fill(history, values), q) / exact
+    exact = np.percentile(values.astype("float64"), q, axis=0)
+    ratio = percentile(history, fill(history, values), q) / exact
     assert ratio.min() >= 1 - 1e-5
     assert ratio.max() <= 1.01 + 1e-5
 
@@ -103,7 +110,7 @@ def test_error_bound_holds_at_the_edges_of_the_buckets():
     assert (edges[1:].astype("float64") / edges[:-1]).max() <= 1.01 + 1e-6
     just_above = np.nextafter(edges[:-1], np.float32(np.inf))[None]
     largest = np.full_like(just_above, 1e10)
-    found = quantile(history, fill(history, np.concatenate([just_above, largest])), 0.0)
+    found = percentile(history, fill(history, np.concatenate([just_above, largest])), 0.0)
     assert (found >= just_above).all()
     assert (found <= just_above * 1.010001).all()
 
@@ -111,10 +118,10 @@ def test_error_bound_holds_at_the_edges_of_the_buckets():
 def test_values_beyond_the_range_do_no_harm():
     history = WholeHistory()
     state = fill(history, [[1e-15, 1e15], [1e-14, 1e16]])
-    tiny, huge = quantile(history, state, 1.0)
+    tiny, huge = percentile(history, state, 100.0)
     np.testing.assert_allclose(huge, 1e16, rtol=1e-6)
     assert 1e-14 * 0.999 <= tiny <= 1e-10
-    low = quantile(history, state, 0.0)
+    low = percentile(history, state, 0.0)
     assert np.isfinite(low).all()
 
 
@@ -128,24 +135,24 @@ def long_history(history, count):
 
 
 @pytest.mark.parametrize("count", [2**24 - 1, 2**24 + 4, 2**30 + 3, 2**31 - 300])
-@pytest.mark.parametrize("q", [0.0, 0.5, 0.999, 1.0])
+@pytest.mark.parametrize("q", [0.0, 50.0, 99.9, 100.0])
 def test_history_may_be_longer_than_float32_can_count(count, q):
     # The rank is rounded, and must not be rounded past the last value.
     history = WholeHistory()
-    found = quantile(history, long_history(history, count), q)
+    found = percentile(history, long_history(history, count), q)
     np.testing.assert_allclose(found, [2.0], rtol=0.0101)
 
 
 def test_window_of_one_is_the_last_value():
     history = WindowHistory(1)
     state = fill(history, [[4.0], [2.0], [3.0]])
-    np.testing.assert_array_equal(quantile(history, state, 0.1), [3.0])
+    np.testing.assert_array_equal(percentile(history, state, 10.0), [3.0])
 
 
-def test_quantile_may_be_a_tensor():
+def test_percentile_may_be_a_tensor():
     values = [[1.0], [2.0], [4.0]]
     for history in (WholeHistory(), WindowHistory(3)):
-        found = quantile(history, fill(history, values), ops.convert_to_tensor(0.5))
+        found = percentile(history, fill(history, values), ops.convert_to_tensor(50.0))
         np.testing.assert_allclose(found, [2.0], rtol=0.0101)
 
 

@@ -34,7 +34,7 @@ def unreached(twin):
     def __init__(self, *args, **kwargs):
         original(self, *args, **kwargs)
         if self.clipper is None and not has_own_clipping(self):
-            self.set_clipper(keras_gradclip.ClipByNorm(UNREACHED))
+            self.clipper = keras_gradclip.ClipByNorm(UNREACHED)
 
     twin.__init__ = __init__
     return twin

@@ -64,6 +64,7 @@ def test_its_variables_are_the_optimizers_and_come_last():
     assert [v.name for v in own] == [
         "clip_counts",
         "clip_largest",
+        "clip_numbers",
         "clip_log",
         "clip_finite",
     ]

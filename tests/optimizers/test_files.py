@@ -28,7 +28,8 @@ def trained(make=optimizers.Adam, width=8, epochs=2, clipper=None, **arguments):
 
 
 def clip_values(model):
-    variables = model.optimizer.clip_state.variables.values()
+    clip_state = model.optimizer.clip_state
+    variables = [*clip_state.state.values(), clip_state.log.variable]
     return [keras.ops.convert_to_numpy(v) for v in variables]
 
 

@@ -13,8 +13,8 @@ def decide(
     memory,
     weights,
     absolute_threshold=1.0,
-    relative_threshold=1.05,
-    decay=0.98,
+    relative_threshold=1.04,
+    decay=0.99,
     warmup_steps=100,
 ):
     joint = np.sqrt(np.sum(np.square(norms)))

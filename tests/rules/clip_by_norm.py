@@ -6,6 +6,8 @@ from keras_gradclip import ClipByNorm
 
 from .rule import ALL_SCOPES, NOT_POSITIVE, Rule
 
+NOT_A_BOUND = [value for value in NOT_POSITIVE if value != np.inf]
+
 
 def decide(norms, observed, memory, weights, max_norm):
     return np.full(len(norms), max_norm)
@@ -17,8 +19,8 @@ ROWS = {
         tight={"max_norm": 0.5},
         loose={"max_norm": 1e30},
         every={"max_norm": 0.7},
-        bad={"max_norm": NOT_POSITIVE},
-        allowed={"max_norm": [np.float32(1)]},
+        bad={"max_norm": NOT_A_BOUND},
+        allowed={"max_norm": [np.float32(1), np.inf]},
         scheduled={"max_norm": (1.0, 3.0)},
         answers=(({"max_norm": 2.0}, [1.0, 4.0], [2.0, 2.0]),),
         overhead={
