@@ -46,9 +46,7 @@ class ClipByNorm(base.NormClipper):
           recurrent neural networks", 2013, arXiv 1211.5063.
     """
 
-    max_norm: Annotated[base.Hyperparameter, base.Range(above=0, infinite=True)] = (
-        1.0
-    )
+    max_norm: Annotated[base.Hyperparameter, base.Range(above=0, infinite=True)] = 1.0
 
     def decide(self, measured: base.Measured, state: base.State) -> base.Decision:
         return self.max_norm, state

@@ -62,7 +62,9 @@ class ClipByValue(base.GroupedClipper):
         step: Any,
         groups: base.Groups,
     ) -> tuple[list[Any], base.State, base.Record]:
-        bounded = Bounded(as_tensors(gradients), self.at(step, state.get(NUMBERS)).value, groups)
+        bounded = Bounded(
+            as_tensors(gradients), self.at(step, state.get(NUMBERS)).value, groups
+        )
         finite = ops.isfinite(bounded.whole)
         if self.on_nonfinite == "propagate":
             clipped = bounded.unless_broken(finite)

@@ -1,5 +1,6 @@
 """The interface of all clippers, and what the constructor of each does."""
 
+import copyreg
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, dataclass_transform
@@ -199,7 +200,7 @@ class Clipper:
             rows: The variables of the rows that `numbers` returned.
         """
         there = self._copy()
-        there._row = rows.get(NUMBERS)
+        vars(there).update(_row=rows.get(NUMBERS), _is_in_use=True)
         return there
 
     def _copy(self) -> Any:
@@ -214,27 +215,33 @@ class Clipper:
         return self._numbers.changed(row).get(name, vars(self)[name])
 
     def _change(self, name: str, value: Any) -> None:
-        row, kind = vars(self).get("_row"), type(self).__name__
+        row = vars(self).get("_row")
         if row is None or name not in self._numbers or is_schedule(value):
-            settable = row is not None and [n for n in vars(self) if n in self._numbers]
-            raise AttributeError(
-                f"`{name}` of {kind} cannot be changed: "
-                + (
-                    f"what can be, in use, is {', '.join(settable) or 'nothing'}. "
-                    if settable is not False
-                    else "make another clipper, or set the number where it is in "
-                    "use, at a built optimizer: `optimizer.clipper.name = value`. "
-                )
-                + f"Received: {name}={value!r}"
+            way = (
+                "make another clipper, or change a number where it is in use, at a "
+                f"built optimizer: `optimizer.clipper.{name} = ...`"
+                if not vars(self).get("_is_in_use")
+                else f"in use, its numbers can be: {self._numbers}"
             )
-        arguments = self._arguments | {name: value}
-        checked_value = vars(type(self)(**arguments))[name]
-        changed = self._numbers.changed(row) | {name: checked_value}
+            raise AttributeError(
+                f"`{name}` of {type(self).__name__} cannot be changed; {way}. "
+                f"Received: {name}={value!r}"
+            )
+        there = self._specification()
+        vars(there).update({"_is_made": False, name: value})
+        there.__post_init__()
+        changed = self._numbers.changed(row) | {name: vars(there)[name]}
         row.assign(self._numbers.row(changed))
 
+    def _specification(self) -> Any:
+        """Returns a copy that is not in use, with the numbers of now."""
+        there = self._copy()
+        vars(there).update(self._arguments, _row=None, _is_in_use=False)
+        there._numbers = Numbers(there._arguments, annotations_of(type(self)))
+        return there
+
     def __reduce__(self) -> Any:
-        # A copy of a clipper in use is a specification again.
-        return _made, (type(self), self._arguments)
+        return copyreg.__newobj__, (type(self),), vars(self._specification())  # type: ignore[attr-defined]
 
     def __repr__(self) -> str:
         parts = (f"{name}={shown(value)}" for name, value in self._arguments.items())
@@ -245,7 +252,3 @@ class Clipper:
         # In the order of the call: those by keyword alone come last.
         ordered = sorted(fields(self), key=lambda f: bool(f.kw_only))  # type: ignore[arg-type]
         return {field.name: getattr(self, field.name) for field in ordered}
-
-
-def _made(kind: type, arguments: dict[str, Any]) -> Any:
-    return kind(**arguments)

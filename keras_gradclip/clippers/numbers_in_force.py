@@ -52,6 +52,9 @@ class Numbers:
     def __contains__(self, name: str) -> bool:
         return any(number.name == name for number in self._numbers)
 
+    def __str__(self) -> str:
+        return ", ".join(number.name for number in self._numbers) or "it has none"
+
     @property
     def unchanged(self) -> np.ndarray:
         """The row that changes nothing."""

@@ -159,7 +159,11 @@ class ClippingMixin(_AnyOptimizer):  # type: ignore[misc, valid-type]
     def apply(self, grads: Any, trainable_variables: Any = None) -> Any:
         if trainable_variables is not None:
             trainable_variables = list(trainable_variables)
-        if self._clipper is None or not self._clipper.skips_nonfinite or len(grads) == 0:
+        if (
+            self._clipper is None
+            or not self._clipper.skips_nonfinite
+            or len(grads) == 0
+        ):
             return self._apply_through_hook(grads, trainable_variables)
         if trainable_variables is not None:
             with keras.name_scope(self.name, caller=self):

@@ -96,6 +96,41 @@ def mixed(make, policy):
         keras.config.set_dtype_policy("float32")
 
 
+def in_floatx(make, name):
+    """Everything in another type, as `set_floatx` makes it."""
+    # In another type the initializers draw other numbers.
+    weights = mlp().get_weights()
+    keras.config.set_floatx(name)
+    try:
+        model = mlp()
+        model.set_weights(weights)
+        fit(model, make())
+        return model
+    finally:
+        keras.config.set_floatx("float32")
+
+
+def in_x64(make, name):
+    """JAX with 64 bits: what is not told otherwise becomes an int64 or float64."""
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    try:
+        return in_floatx(make, name)
+    finally:
+        jax.config.update("jax_enable_x64", False)
+
+
+def layers_of_two_types(make):
+    wide = keras.layers.Dense(8, activation="tanh", name="first", dtype="float64")
+    narrow = keras.layers.Dense(1, name="last", dtype="mixed_bfloat16")
+    source = mlp()
+    model = keras.Sequential([keras.Input((4,)), wide, narrow])
+    model.set_weights(source.get_weights())
+    fit(model, make())
+    return model
+
+
 def own_loop(make):
     """Custom training loops, as each backend writes them."""
     model, optimizer = mlp(), make()
@@ -172,7 +207,17 @@ SITUATIONS = {
     "LossScaleOptimizer": Situation(loss_scale),
     "mixed_float16": Situation(mixed, ("mixed_float16",), 0.05, True),
     "mixed_bfloat16": Situation(mixed, ("mixed_bfloat16",), 0.1, True),
+    "floatx float16": Situation(in_floatx, ("float16",), 0.1, True),
+    "floatx bfloat16": Situation(in_floatx, ("bfloat16",), 0.3, True),
+    "layers of two types": Situation(layers_of_two_types, (), 0.1, True),
 }
+if BACKEND == "jax":
+    SITUATIONS |= {
+        "x64, float32": Situation(in_x64, ("float32",)),
+        "x64, float64": Situation(in_x64, ("float64",)),
+    }
+else:
+    SITUATIONS |= {"floatx float64": Situation(in_floatx, ("float64",))}
 if BACKEND == "tensorflow":
     SITUATIONS |= {
         "graph": Situation(graph),

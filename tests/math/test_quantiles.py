@@ -1,5 +1,8 @@
 """Running percentiles against `numpy.percentile`."""
 
+from fractions import Fraction
+
+import keras
 import numpy as np
 import pytest
 from helpers.stepping import PROPERTY, array
@@ -7,7 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
 
-from keras_gradclip._math.quantiles import COUNT_DTYPE, WholeHistory, WindowHistory
+from keras_gradclip._math.quantiles import (
+    COUNT_DTYPE,
+    POSITION_DTYPE,
+    WholeHistory,
+    WindowHistory,
+)
 
 PERCENTILES = [0.0, 10.0, 100 / 3, 50.0, 90.0, 100.0]
 NO_BOUND = np.finfo("float32").max
@@ -57,7 +65,9 @@ def test_window_is_exact(steps, q):
 
 
 @PROPERTY
-@given(st.lists(st.integers(1, 5), min_size=1, max_size=12), st.sampled_from(PERCENTILES))
+@given(
+    st.lists(st.integers(1, 5), min_size=1, max_size=12), st.sampled_from(PERCENTILES)
+)
 def test_window_copes_with_ties(values, q):
     history = WindowHistory(4)
     state = fill(history, np.array(values)[:, None])
@@ -110,7 +120,9 @@ def test_error_bound_holds_at_the_edges_of_the_buckets():
     assert (edges[1:].astype("float64") / edges[:-1]).max() <= 1.01 + 1e-6
     just_above = np.nextafter(edges[:-1], np.float32(np.inf))[None]
     largest = np.full_like(just_above, 1e10)
-    found = percentile(history, fill(history, np.concatenate([just_above, largest])), 0.0)
+    found = percentile(
+        history, fill(history, np.concatenate([just_above, largest])), 0.0
+    )
     assert (found >= just_above).all()
     assert (found <= just_above * 1.010001).all()
 
@@ -160,3 +172,44 @@ def test_histories_share_their_constants():
     # A backend may keep a copy of each for as long as the process lives.
     assert WholeHistory().edges is WholeHistory().edges
     assert WindowHistory(7)._slots is WindowHistory(7)._slots
+
+
+SPIKE = 1000.0
+
+
+@PROPERTY
+@given(st.integers(100, 2**31 - 1000), st.integers(0, 1000).map(lambda n: n / 10))
+def test_a_percentile_between_the_bulk_and_the_spikes_is_exact(count, percentile):
+    # All norms but those above the rank are 1, so that its fraction decides.
+    rank = Fraction(percentile) * (count - 1) / 100
+    history, bulk = WholeHistory(), int(rank) + 1
+    counts = np.where(history.edges >= SPIKE, count, 0)
+    counts = np.where(
+        history.edges < SPIKE, np.where(history.edges >= 1, bulk, 0), counts
+    )
+    state = {
+        "counts": keras.ops.convert_to_tensor(counts[None], COUNT_DTYPE),
+        "largest": keras.ops.convert_to_tensor([SPIKE], "float32"),
+    }
+    found = array(history.percentile(state, percentile))[0]
+    low = history.edges[history.edges >= 1][0]
+    expected = low if bulk == count else low + float(rank - int(rank)) * (SPIKE - low)
+    np.testing.assert_allclose(found, expected, rtol=1e-3)
+
+
+@PROPERTY
+@given(st.integers(2, 400), st.integers(0, 1000).map(lambda n: n / 10), st.data())
+def test_a_window_is_exact_where_spikes_begin_at_the_rank(count, percentile, draw):
+    bulk = min(int(Fraction(percentile) * (count - 1) / 100) + 1, count)
+    window = draw.draw(st.integers(count, 500))
+    values = np.full(count, 1e6, "float32")
+    values[:bulk] = 1.0
+    ring = np.concatenate([values, np.zeros(window - count, "float32")])
+    state = {
+        "ring": keras.ops.convert_to_tensor(ring[None]),
+        "sorted": keras.ops.convert_to_tensor(np.sort(ring)[None]),
+        "count": keras.ops.convert_to_tensor(np.array([count]), POSITION_DTYPE),
+    }
+    found = array(WindowHistory(window).percentile(state, percentile))[0]
+    expected = np.percentile(values.astype("float64"), percentile)
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
