@@ -1,11 +1,13 @@
 """AutoClip: clip to a percentile of the norms seen so far."""
 
 from typing import Annotated
+from warnings import warn
 
 import keras
 
 from keras_gradclip._math.quantiles import History, WholeHistory, WindowHistory
 from keras_gradclip.clippers import base
+from keras_gradclip.clippers.arguments import is_schedule
 
 
 @keras.saving.register_keras_serializable(package="keras_gradclip")
@@ -28,7 +30,7 @@ class AutoClip(base.HistoryClipper):
 
     Args:
         percentile: Float in [0, 100], or a `LearningRateSchedule`. Defaults
-            to 10.
+            to 10. One between 0 and 1 warns: it is most often meant as a share.
         window: Int of at least 1: how many of the last norms count, exactly.
             Or `None`: all of them, in constant memory, with a threshold that
             is never below the exact one and at most 1 % above it for norms
@@ -62,6 +64,12 @@ class AutoClip(base.HistoryClipper):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not is_schedule(self.percentile) and 0 < self.percentile < 1:
+            warn(
+                "`percentile` is one of 0 to 100, not a share of 0 to 1. "
+                f"Received: percentile={self.percentile}",
+                stacklevel=4,
+            )
         self._history: History = (
             WholeHistory() if self.window is None else WindowHistory(self.window)
         )

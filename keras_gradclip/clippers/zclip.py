@@ -16,7 +16,9 @@ class ZClip(base.HistoryClipper):
     models, and to leave all other steps alone. It is one-sided, and a
     larger spike is cut down further: towards the mean, not to the edge.
     Where norms drift quickly, the mean follows with a delay of about
-    `1 / (1 - decay)` steps.
+    `1 / (1 - decay)` steps; for volatile norms the authors take a `decay` of
+    0.9 to 0.95 and a `z_threshold` of 2. Not for norms below 1e-6: the score
+    has 1e-6 beside the deviation, which then hides every spike.
 
     Formula, with `mean` and `std` of the norms before this one and
     `z = (norm - mean) / std`:

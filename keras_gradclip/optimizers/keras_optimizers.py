@@ -134,7 +134,14 @@ class Lamb(ClippingMixin, _base(keras.optimizers.Lamb)):
 
 @_twin
 class Muon(ClippingMixin, _base(keras.optimizers.Muon)):
-    """Muon with adaptive gradient clipping."""
+    """Muon with adaptive gradient clipping.
+
+    Where a kernel's update is orthogonalized, its size does not depend on the
+    gradient's: a clip of the whole gradient only changes the momentum's mix of
+    steps. But a threshold that falls far towards 0 stalls it without a word:
+    Newton-Schulz divides by the norm plus 1e-7. Clip what Muon's inner Adam
+    trains (`include=`), or spikes only (`ZClip`, `AutoClip(99)`).
+    """
 
 
 # Not yet in the oldest Keras that the package supports.

@@ -101,3 +101,13 @@ def test_memory_does_not_grow():
         done = run(AutoClip(window=window), NORMS)
         sizes = [{k: v.shape for k, v in state.items()} for state in done.states]
         assert all(size == sizes[0] for size in sizes)
+
+
+def test_a_percentile_that_looks_like_a_share_is_told():
+    with pytest.warns(
+        UserWarning, match=r"`percentile` is one of 0 to 100.*=0\.9"
+    ) as w:
+        AutoClip(percentile=0.9)
+    assert w[0].filename == __file__
+    for percentile in (0, 1, 1.5, 100):  # a warning would be an error
+        AutoClip(percentile=percentile)

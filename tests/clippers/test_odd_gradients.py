@@ -23,6 +23,8 @@ from helpers.stepping import (
 from keras import ops
 from rules import CASES, RULES
 
+from keras_gradclip import AutoClip, Chain, ClipByValue, optimizers
+
 
 @most_cases
 def test_zero_gradients_leave_no_trace(name, scope):
@@ -219,3 +221,10 @@ def test_gradients_may_be_numpy_arrays(name, scope, on_nonfinite):
     for a, b in zip(done.gradients, expected.gradients):
         for x, y in zip(a, b):
             np.testing.assert_array_equal(x, y)
+
+
+@pytest.mark.parametrize("clipper", [AutoClip(), ClipByValue(1.0), Chain(["adagc"])])
+def test_complex_variables_are_refused(clipper):
+    complex_one = keras.Variable(np.ones(2, "complex64"), dtype="complex64", name="c")
+    with pytest.raises(ValueError, match=r"must not be complex.*\['c'\]"):
+        optimizers.SGD(clipper=clipper).build([complex_one])
