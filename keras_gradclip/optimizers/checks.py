@@ -7,7 +7,6 @@ from keras_gradclip._backend import backend
 from keras_gradclip._keras import bypasses_hook, check_hooks
 from keras_gradclip.clippers import Clipper
 
-
 KERAS_CLIPPING = ("clipnorm", "clipvalue", "global_clipnorm")
 """Keras's own arguments for clipping."""
 

@@ -108,7 +108,7 @@ class ClippingMixin(_AnyOptimizer):  # type: ignore[misc, valid-type]
         if clipper is None or not self.built or not weights_of(self):
             return
         try:
-            self._begin_to_clip(weights_of(self))
+            self._begin_to_clip(clipper, weights_of(self))
         except ValueError:
             self._clipper = None
             raise
@@ -136,13 +136,13 @@ class ClippingMixin(_AnyOptimizer):  # type: ignore[misc, valid-type]
         super().build(variables)
         if self._clipper is not None and variables:
             # Keras builds for a model with nothing to train, too.
-            self._begin_to_clip(variables)
+            self._begin_to_clip(self._clipper, variables)
 
-    def _begin_to_clip(self, variables: Sequence[Any]) -> None:
+    def _begin_to_clip(self, clipper: Clipper, variables: Sequence[Any]) -> None:
         check_accumulation(self)
         source = self._unit_axes_source
         axes = source() if source is not None else None
-        self.clip_state = ClipState(self, self._clipper, variables, axes)
+        self.clip_state = ClipState(self, clipper, variables, axes)
 
     def reset_clip_state(self) -> None:
         """Begins the clipping history and its log afresh.
