@@ -127,9 +127,10 @@ def compile_again(optimizer: Any) -> None:
         if not issubclass(type(model), keras.Model):
             continue
         theirs = getattr(model, "optimizer", None)
-        if optimizer in (theirs, getattr(theirs, "inner_optimizer", None)):
-            if getattr(model, "train_function", None) is not None:
-                model.make_train_function(force=True)
+        is_traced = getattr(model, "train_function", None) is not None
+        inner = getattr(theirs, "inner_optimizer", None)
+        if is_traced and any(one is optimizer for one in (theirs, inner)):
+            model.make_train_function(force=True)
 
 
 def model_of(callback: Any) -> Any:

@@ -7,6 +7,7 @@ distribution the fraction decides about orders of magnitude. So the product is
 formed in float64, or, where there is none, in integers.
 """
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ def _in_integers(percentile: Any, last: Tensor) -> tuple[Tensor, Tensor]:
         for j, b in enumerate(right):
             sums[j - i] = sums.get(j - i, 0) + a * b
     powers = sorted(sums)
-    for power, above in zip(powers, powers[1:]):
+    for power, above in itertools.pairwise(powers):
         sums[above] = sums[above] + (sums[power] >> _BITS)
         sums[power] = sums[power] & (_BASE - 1)
     rest: Any = 0

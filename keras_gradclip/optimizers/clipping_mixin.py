@@ -1,9 +1,8 @@
 """The one place where clipping hooks into Keras."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from operator import is_
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,7 +12,6 @@ from keras_gradclip._keras import (
     BACKEND,
     compile_again,
     position_of,
-    unpickle,
     weights_of,
 )
 from keras_gradclip.clippers import Clipper
@@ -24,16 +22,11 @@ from keras_gradclip.optimizers.checks import (
     only_overwrites,
 )
 from keras_gradclip.optimizers.clip_state import ClipState
+from keras_gradclip.optimizers.saving import SavedWithClipper
 from keras_gradclip.optimizers.undo import Undo
 
-# What a mixin inherits is decided by the class that it is mixed into.
-if TYPE_CHECKING:
-    _AnyOptimizer = keras.optimizers.Optimizer
-else:
-    _AnyOptimizer = object
 
-
-class ClippingMixin(_AnyOptimizer):  # type: ignore[misc, valid-type]
+class ClippingMixin(SavedWithClipper):
     """Gives a Keras optimizer class the argument `clipper`.
 
     Use it to make a clipped version of your own optimizer class; for those
@@ -73,8 +66,6 @@ class ClippingMixin(_AnyOptimizer):  # type: ignore[misc, valid-type]
             `clipvalue` or `global_clipnorm`, or for a `MultiOptimizer`.
     """
 
-    clip_state: ClipState | None = None
-    _clipper: Clipper | None = None
     _unit_axes_source: Callable[[], Any] | None = None
 
     def __init__(self, *args: Any, clipper: Any = None, **kwargs: Any):
@@ -244,61 +235,6 @@ class ClippingMixin(_AnyOptimizer):  # type: ignore[misc, valid-type]
     def clip_groups(self) -> tuple[str, ...]:
         """The names of the groups, in the order of `clip_history`."""
         return _require_state(self).groups.names
-
-    # Saving. A file holds the base optimizer's variables exactly as Keras
-    # writes them; the clip state writes its own beside them.
-
-    @property
-    def variables(self) -> list[Any]:
-        variables: list[Any] = super().variables
-        if getattr(self, "_only_base_variables", False):
-            own = {id(v) for v in _require_state(self).variables.values()}
-            return [v for v in variables if id(v) not in own]
-        return variables
-
-    def save_own_variables(self, store: Any) -> None:
-        with _only_base_variables(self):
-            super().save_own_variables(store)
-
-    def load_own_variables(self, store: Any) -> None:
-        with _only_base_variables(self):
-            if self.clip_state is None:
-                super().load_own_variables(store)
-                return
-            # Where a file does not fit, Keras raises or warns, and goes on to
-            # the clip state, which must not change alone.
-            self.clip_state.optimizer_was_loaded = False
-            super().load_own_variables(store)
-            fits = len(store.keys()) == len(self.variables)
-            self.clip_state.optimizer_was_loaded = fits
-
-    def get_config(self) -> dict[str, Any]:
-        serialize = keras.saving.serialize_keras_object
-        clipper = None if self._clipper is None else serialize(self.clipper)
-        return {**super().get_config(), "clipper": clipper}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
-        with keras.saving.custom_object_scope(custom_objects or {}):
-            clipper = clippers.get(config.get("clipper"))
-        # Keras changes the dict that it is given.
-        config = {**config, "clipper": clipper}
-        return super().from_config(config, custom_objects)
-
-    def __reduce__(self) -> Any:
-        # A class made at run time cannot be found by name, which pickling
-        # Keras's own classmethod would need.
-        _, arguments = super().__reduce__()
-        return unpickle, arguments
-
-
-@contextmanager
-def _only_base_variables(optimizer: Any) -> Iterator[None]:
-    optimizer._only_base_variables = optimizer.clip_state is not None
-    try:
-        yield
-    finally:
-        optimizer._only_base_variables = False
 
 
 def _require_state(optimizer: Any) -> ClipState:
