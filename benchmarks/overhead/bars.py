@@ -74,6 +74,11 @@ def bars_for(network: str, mode: str) -> list[Bar]:
     return [bar for bar in BARS if network in bar.networks and mode in bar.modes]
 
 
+def named_in_bars(network: str, mode: str) -> set[str]:
+    """Returns the candidates that the bars of one cell compare."""
+    return {n for pair in pairs_for(network, mode).values() for n in pair}
+
+
 def pairs_for(network: str, mode: str) -> dict[str, tuple[str, str]]:
     """Returns what to compare for them: the bars' own pairs, and the floors'.
 

@@ -64,8 +64,10 @@ class AGCFloor(Hook):
         effect = tf.math.unsorted_segment_sum(squares, self._owners, variables)
         before, after = tf.unstack(tf.sqrt(effect), axis=1)
         kept = after / tf.maximum(before, TINY)
-        row = tf.convert_to_tensor(self.iterations) % LOG_LENGTH
-        self._log[row].assign(tf.stack([before, after, kept]))
+        # Not `self._log[row].assign`: XLA would compile it for each row again.
+        row = tf.convert_to_tensor(self.iterations)[None] % LOG_LENGTH
+        values = tf.stack([before, after, kept])[None]
+        self._log.scatter_update(tf.IndexedSlices(values, row))
 
 
 def _units(shape: tuple[int, ...]) -> int:
