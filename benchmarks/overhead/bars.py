@@ -17,8 +17,7 @@ AUTOCLIPS = tuple(
     for history in ("whole history", "window 128", "window 1024", "window 8192")
 )
 LAYERS = ("AutoClip layer, whole history", "AutoClip layer, window 1024")
-FLOORED = ("AutoClip global, whole history", "AutoClip global, window 1024")
-FLOORED += ("AGC unit", "ClipByValue")
+FLOORED = (*AUTOCLIPS, "AGC unit", "ClipByValue")
 ABOVE_FLOOR = 1.05
 CLIP_ALONE = {"mlp alone": "mlp", "deep alone": "deep"}
 """Cells without a step around the clip, and the networks of their gradients."""

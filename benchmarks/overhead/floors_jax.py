@@ -11,7 +11,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import keras
 import numpy as np
 
 from benchmarks.overhead.hook import Hook
@@ -50,7 +49,7 @@ class GlobalFloor(JaxFloor):
         raise NotImplementedError
 
     def clip(self, gradients: Sequence[Any], variables: Sequence[Any]) -> Sequence[Any]:
-        norm = whole_norm(gradients)
+        norm = jnp.sqrt(jnp.sum(jnp.square(side_by_side(gradients))))
         finite = jnp.isfinite(norm)
         threshold = self.threshold(norm, finite & (norm > 0))
         clipped = finite & (norm > threshold)
@@ -132,19 +131,24 @@ class ClipByValueFloor(JaxFloor):
 
     def clip(self, gradients: Sequence[Any], variables: Sequence[Any]) -> Sequence[Any]:
         clipped = [jnp.clip(g, -self.value, self.value) for g in gradients]
-        before, after = whole_norm(gradients), whole_norm(clipped)
+        row = side_by_side(gradients)
+        before = jnp.sqrt(jnp.sum(jnp.square(row)))
+        row = jnp.clip(row, -self.value, self.value)
+        after = jnp.sqrt(jnp.sum(jnp.square(row)))
         finite = jnp.isfinite(before)
         scale = jnp.where(before > 0, after / before, 1.0)
         self.write_row(before, after, scale, before, after)
         return [jnp.where(finite, g, 0.0) for g in clipped]
 
 
-def whole_norm(tensors: Sequence[Any]) -> Any:
-    return jnp.sqrt(sum(jnp.sum(jnp.square(t)) for t in tensors))
+def side_by_side(tensors: Sequence[Any]) -> Any:
+    return jnp.concatenate([t.reshape(-1) for t in tensors])
 
 
 FLOORS: dict[str, type[Hook]] = {
     "AutoClip global, whole history": WholeHistoryFloor,
-    "AutoClip global, window 1024": WindowFloor,
     "ClipByValue": ClipByValueFloor,
 }
+for _window in (128, 1024, 8192):
+    _floor = type("WindowFloor", (WindowFloor,), {"window": _window})
+    FLOORS[f"AutoClip global, window {_window}"] = _floor

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.overhead import floors_tensorflow_global
 from benchmarks.overhead.hook import Hook
 
 LOG_LENGTH = 1024
@@ -80,4 +81,7 @@ def _unit_sums(stacked: Sequence[Any]) -> Any:
     return tf.concat([tf.reshape(each, (-1,)) for each in sums], axis=0)
 
 
-FLOORS: dict[str, type[Hook]] = {"AGC unit": AGCFloor}
+FLOORS: dict[str, type[Hook]] = {
+    "AGC unit": AGCFloor,
+    **floors_tensorflow_global.FLOORS,
+}

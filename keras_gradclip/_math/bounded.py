@@ -96,20 +96,21 @@ class _Elements:
     def __init__(self, gradient: Any):
         self._rows = backend.as_rows(gradient)
         if self._rows is None:
-            self._dtype, values = ops.dtype(gradient), gradient
+            self._dtype, self.values = ops.dtype(gradient), gradient
+            # In float32 the bound is exact; a bound below float16's range would
+            # become 0 there.
+            self._is_half = self._dtype in ("float16", "bfloat16")
+            if self._is_half:
+                self.values = ops.cast(gradient, "float32")
         else:
             # The bound holds for the sum of the rows that share an index.
             self._dtype = ops.dtype(self._rows.values)
-            values, self._slots = sum_duplicates(self._rows)
-        # In float32 the bound is exact; a bound below float16's range would
-        # become 0 there.
-        is_half = ops.dtype(values) in ("float16", "bfloat16")
-        self.values = ops.cast(values, "float32") if is_half else values
+            self.values, self._slots = sum_duplicates(self._rows)
 
     def rebuild(self, values: Tensor) -> Any:
         """Returns a gradient of the original kind from new values."""
         if self._rows is None:
-            return ops.cast(values, self._dtype)
+            return ops.cast(values, self._dtype) if self._is_half else values
         first = keep_first(values, self._slots)
         return self._rows.rebuild(ops.cast(first, self._dtype))
 
