@@ -144,13 +144,12 @@ def clip_together(tensors: Sequence[Tensor], bound: Any) -> Clipped:
     )
     largest = tf.reduce_max([tf.reduce_max(tf.abs(t)) for t in together])
     exceeds = largest > tf.cast(bound, "float32")
-    if small and len(small) == len(tensors) and not in_xla():
+    is_one_row = small and not others and all(t.dtype == tf.float32 for t in small)
+    if is_one_row and not in_xla():
         # In a graph each operation costs more than what it does: the clipped row
         # is cut up again. XLA would rather clip where it updates.
         pieces = tf.split(within[0], [t.shape.num_elements() for t in small])
-        values = [
-            tf.cast(tf.reshape(p, t.shape), t.dtype) for p, t in zip(pieces, small)
-        ]
+        values = [tf.reshape(p, t.shape) for p, t in zip(pieces, small)]
         return Clipped(values, before, after, exceeds)
     return Clipped(clip_elements(tensors, bound), before, after, exceeds)
 
