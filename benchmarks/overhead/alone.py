@@ -17,7 +17,7 @@ from benchmarks.overhead.candidates import CANDIDATES, LEARNING_RATE
 from benchmarks.overhead.hook import BACKEND
 from benchmarks.overhead.networks import BATCHES, Network
 from benchmarks.overhead.peers import peers
-from benchmarks.overhead.turns import Limits, Times, interleave
+from benchmarks.overhead.turns import Limits, Timed, interleave
 
 
 class Idle(keras.optimizers.Optimizer):
@@ -123,7 +123,7 @@ _CALLS = {"tensorflow": _tensorflow_call, "jax": _jax_call, "torch": _torch_call
 
 def measure_alone(
     network: Network, limits: Limits, log: Any, clock: Any, chosen: list[str]
-) -> Times:
+) -> Timed:
     """Times each chosen candidate's clip; of candidates, as `interleave` returns."""
     clips = {}
     for name in chosen:

@@ -17,8 +17,7 @@ AUTOCLIPS = tuple(
     for history in ("whole history", "window 128", "window 1024", "window 8192")
 )
 LAYERS = ("AutoClip layer, whole history", "AutoClip layer, window 1024")
-FLOORED = ("AutoClip global, whole history", "AutoClip global, window 1024")
-FLOORED += ("AGC unit", "ClipByValue")
+FLOORED = (*AUTOCLIPS, "AGC unit", "ClipByValue")
 ABOVE_FLOOR = 1.05
 CLIP_ALONE = {"mlp alone": "mlp", "deep alone": "deep"}
 """Cells without a step around the clip, and the networks of their gradients."""
@@ -72,6 +71,11 @@ BARS = (
 def bars_for(network: str, mode: str) -> list[Bar]:
     """Returns the bars that hold in one cell."""
     return [bar for bar in BARS if network in bar.networks and mode in bar.modes]
+
+
+def named_in_bars(network: str, mode: str) -> set[str]:
+    """Returns the candidates that the bars of one cell compare."""
+    return {n for pair in pairs_for(network, mode).values() for n in pair}
 
 
 def pairs_for(network: str, mode: str) -> dict[str, tuple[str, str]]:

@@ -6,6 +6,7 @@ each is measured in the same Adam, and alone in one that does nothing else.
 
 import re
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import keras
@@ -38,13 +39,8 @@ def _mixed(mixin: type, **arguments: Any) -> Candidate:
 
 
 def _floors() -> dict[str, type]:
-    if BACKEND == "torch":
-        from benchmarks.overhead.floors_torch import FLOORS
-    elif BACKEND == "tensorflow":
-        from benchmarks.overhead.floors_tensorflow import FLOORS
-    else:
-        return {}
-    return {floor_of(name): floor for name, floor in FLOORS.items()}
+    floors = import_module(f"benchmarks.overhead.floors_{BACKEND}").FLOORS
+    return {floor_of(name): floor for name, floor in floors.items()}
 
 
 CANDIDATES: dict[str, Candidate] = {

@@ -17,7 +17,7 @@ from benchmarks.overhead.bars import AUTOCLIPS, REFERENCE
 from benchmarks.overhead.candidates import CANDIDATES, Adam
 from benchmarks.overhead.hook import BACKEND
 from benchmarks.overhead.networks import NETWORKS, Network
-from benchmarks.overhead.turns import Limits, Times, interleave
+from benchmarks.overhead.turns import Limits, Timed, interleave
 
 # `benchmarks.long_run` goes on from here, to a million.
 LONG_RUN, SHORT_RUN = 30_000, 10
@@ -103,7 +103,7 @@ def measure_network(
     log: Any,
     clock: Any,
     chosen: list[str],
-) -> Times:
+) -> Timed:
     """Times one step of every chosen candidate on a network.
 
     The model that is built first in a process is about 5 % faster on
@@ -111,7 +111,8 @@ def measure_network(
     so that no candidate does.
 
     Returns:
-        As `interleave`, without the candidates that fail to train.
+        As `interleave`, without the candidates that fail to train or never end to
+        compile.
     """
     trainers = {}
     first = Trainer(network, CANDIDATES[REFERENCE](Adam), jit_compile)
@@ -122,12 +123,12 @@ def measure_network(
             trainers[candidate] = Trainer(network, optimizer, jit_compile)
         except Exception as error:  # One that fails must not cost the table.
             log(f"{candidate} fails: {type(error).__name__}: {error}")
-    times = interleave(trainers, network.steps, limits, log, clock)
+    timed = interleave(trainers, network.steps, limits, log, clock)
     del first  # Until here it has kept its place in memory.
-    return times
+    return timed
 
 
-def measure_long_run(jit_compile: bool, limits: Limits, log: Any, clock: Any) -> Times:
+def measure_long_run(jit_compile: bool, limits: Limits, log: Any, clock: Any) -> Timed:
     """Times the MLP's steps around the tenth and after `LONG_RUN` of them.
 
     Returns:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.overhead import floors_tensorflow_global
 from benchmarks.overhead.hook import Hook
 
 LOG_LENGTH = 1024
@@ -64,8 +65,10 @@ class AGCFloor(Hook):
         effect = tf.math.unsorted_segment_sum(squares, self._owners, variables)
         before, after = tf.unstack(tf.sqrt(effect), axis=1)
         kept = after / tf.maximum(before, TINY)
-        row = tf.convert_to_tensor(self.iterations) % LOG_LENGTH
-        self._log[row].assign(tf.stack([before, after, kept]))
+        # Not `self._log[row].assign`: XLA would compile it for each row again.
+        row = tf.convert_to_tensor(self.iterations)[None] % LOG_LENGTH
+        values = tf.stack([before, after, kept])[None]
+        self._log.scatter_update(tf.IndexedSlices(values, row))
 
 
 def _units(shape: tuple[int, ...]) -> int:
@@ -78,4 +81,7 @@ def _unit_sums(stacked: Sequence[Any]) -> Any:
     return tf.concat([tf.reshape(each, (-1,)) for each in sums], axis=0)
 
 
-FLOORS: dict[str, type[Hook]] = {"AGC unit": AGCFloor}
+FLOORS: dict[str, type[Hook]] = {
+    "AGC unit": AGCFloor,
+    **floors_tensorflow_global.FLOORS,
+}

@@ -233,7 +233,9 @@ def _stack(tensors: Tensors, shape: tuple[int, int, int]) -> torch.Tensor:
 
 FLOORS: dict[str, type[Hook]] = {
     "AutoClip global, whole history": WholeHistoryFloor,
-    "AutoClip global, window 1024": WindowFloor,
     "AGC unit": AGCFloor,
     "ClipByValue": ClipByValueFloor,
 }
+for _window in (128, 1024, 8192):
+    _floor = type("WindowFloor", (WindowFloor,), {"window": _window})
+    FLOORS[f"AutoClip global, window {_window}"] = _floor

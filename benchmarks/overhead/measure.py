@@ -12,9 +12,19 @@ from typing import Any
 
 from benchmarks import ROOT
 from benchmarks.lines import Lines
-from benchmarks.overhead.bars import CLIP_ALONE, MODES, REFERENCE, pairs_for
+from benchmarks.overhead.bars import (
+    CLIP_ALONE,
+    MODES,
+    REFERENCE,
+    named_in_bars,
+    pairs_for,
+)
 from benchmarks.overhead.report import Cell
 
+FEW = (
+    "TensorFlow's XLA compiles such a step for ten seconds: only Keras's clipping and "
+    "what the bars name was measured"
+)
 NETWORKS = ("mlp", "deep", "long", "lstm", *CLIP_ALONE)
 
 
@@ -26,9 +36,10 @@ def measure(network: str, mode: str, options: argparse.Namespace) -> Cell:
 
     wanted = asked(options)  # Now: the sources may change meanwhile.
     began, load = time.time(), os.getloadavg()[0]
-    times, bases = _time(network, not mode.endswith(("graph", "eager")), options)
+    timed, bases, left_out = _time(network, mode, options)
     from benchmarks.overhead.turns import summarize
 
+    times = timed.times
     ratios = summarize(times, {name: (name, base) for name, base in bases.items()})
     backend = __import__(mode.split()[0])
     return {
@@ -36,11 +47,12 @@ def measure(network: str, mode: str, options: argparse.Namespace) -> Cell:
         "mode": mode,
         "rounds": len(next(iter(times.values()))),
         "seconds": round(time.time() - began),
+        "timed_seconds": round(timed.seconds),
         "load": [round(load, 1), round(os.getloadavg()[0], 1)],
         "cpus": len(os.sched_getaffinity(0)),
         **wanted,
         "versions": {"keras": keras.__version__, backend.__name__: backend.__version__},
-        "remarks": remarks(),
+        "remarks": remarks() + left_out,
         "ratios": ratios,
         "pairs": summarize(times, pairs_for(network, mode)),
         "failed": [name for name in bases if name not in ratios],
@@ -48,12 +60,18 @@ def measure(network: str, mode: str, options: argparse.Namespace) -> Cell:
 
 
 def _time(
-    network: str, jit_compile: bool, options: argparse.Namespace
-) -> tuple[Any, dict[str, str]]:
-    """Returns the times and, for each candidate, what its ratio is taken to."""
+    network: str, mode: str, options: argparse.Namespace
+) -> tuple[Any, dict[str, str], list[str]]:
+    """Times a cell.
+
+    Returns:
+        What was timed; for each candidate what its ratio is taken to; and remarks
+        on what was left out.
+    """
     from benchmarks.overhead import alone, candidates, cell, networks
 
     clock = time.process_time if options.cpu_time else time.perf_counter
+    jit_compile = not mode.endswith(("graph", "eager"))
     name = CLIP_ALONE.get(network, "mlp" if network == "long" else network)
     which = networks.NETWORKS[name]
     limits = which.limits
@@ -62,15 +80,19 @@ def _time(
     if options.blocks:
         limits = limits._replace(rounds=options.blocks)
     if network == "long":
-        times = cell.measure_long_run(jit_compile, limits, log, clock)
-        return times, {f"{c}, late": c for c in cell.LONG_CANDIDATES}
+        timed = cell.measure_long_run(jit_compile, limits, log, clock)
+        return timed, {f"{c}, late": c for c in cell.LONG_CANDIDATES}, []
     chosen = candidates.candidates(options.only, which.only)
     if network in CLIP_ALONE:
         chosen = alone.choose(chosen)
-        times = alone.measure_alone(which, limits, log, clock, chosen)
-        return times, dict.fromkeys(chosen, chosen[0])
-    times = cell.measure_network(which, jit_compile, limits, log, clock, chosen)
-    return times, dict.fromkeys(chosen, REFERENCE)
+        timed = alone.measure_alone(which, limits, log, clock, chosen)
+        return timed, dict.fromkeys(chosen, chosen[0]), []
+    few = mode == "tensorflow xla" and which.slow_to_compile
+    if few:
+        named = named_in_bars(network, mode)
+        chosen = [c for c in chosen if c in named or c.startswith("Keras")]
+    timed = cell.measure_network(which, jit_compile, limits, log, clock, chosen)
+    return timed, dict.fromkeys(chosen, REFERENCE), [FEW] if few else []
 
 
 def measure_all(path: Path, options: argparse.Namespace) -> list[Cell]:

@@ -21,6 +21,8 @@ class Network(NamedTuple):
     limits: Limits
     only: str = ""
     """What its candidates' names must hold, a regular expression."""
+    slow_to_compile: bool = False
+    """Whether TensorFlow's XLA takes long for each candidate."""
 
     def build(self) -> keras.Model:
         """Returns a new model, with the same weights every time."""
@@ -53,7 +55,13 @@ NETWORKS = {
     # 6 variables.
     "mlp": Network((32,), lambda: [_dense() for _ in range(2)], 20, Limits(300, 90)),
     # 100 variables.
-    "deep": Network((64,), lambda: [_dense() for _ in range(49)], 5, Limits(150, 180)),
+    "deep": Network(
+        (64,),
+        lambda: [_dense() for _ in range(49)],
+        steps=5,
+        limits=Limits(150, 180),
+        slow_to_compile=True,
+    ),
     # 5 variables.
     "lstm": Network((32, 16), lambda: [layers.LSTM(64)], 5, Limits(60, 60), FEW),
 }

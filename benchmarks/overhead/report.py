@@ -58,6 +58,9 @@ def tables(network: str, columns: list[Cell]) -> list[str]:
     names = (n for cell in columns for n in (*cell["ratios"], *cell["failed"]))
     rows = {name: [_entry(network, name, c) for c in columns] for name in names}
     rows["rounds"] = [str(cell["rounds"]) for cell in columns]
+    rows["seconds before timing, timing"] = [
+        f"{c['seconds'] - c['timed_seconds']}, {c['timed_seconds']}" for c in columns
+    ]
     rows["load"] = ["{} to {}".format(*cell["load"]) for cell in columns]
     modes = [cell["mode"] for cell in columns]
     parts = [_table(["", *modes], rows)]

@@ -2,14 +2,25 @@
 
 import gc
 import random
+import statistics
+import time
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 FEWEST_ROUNDS, LOOK_EVERY = 20, 10
+WARM_UP_BLOCKS, STILL_COMPILES = 2, 50
 
 Times = dict[str, np.ndarray]
+
+
+class Timed(NamedTuple):
+    """The microseconds per step of each runner's blocks, shape `(rounds,)`."""
+
+    times: Times
+    seconds: float
+    """How long the timing took, all that was done before it left out."""
 
 
 class Runner(Protocol):
@@ -31,6 +42,25 @@ class Limits(NamedTuple):
     """
 
 
+def warm_up(runners: dict[str, Runner], steps: int, log: Any) -> dict[str, Runner]:
+    """Runs each until nothing is left to compile; returns those that get there.
+
+    One that compiles anew in every step would take hours. Its block lasts more than
+    `STILL_COMPILES` times as long as the median one.
+    """
+    lasted = {}
+    for _ in range(WARM_UP_BLOCKS):
+        for name, runner in runners.items():
+            start = time.perf_counter()
+            runner.run(steps)
+            lasted[name] = time.perf_counter() - start
+    most = STILL_COMPILES * statistics.median(lasted.values())
+    for name, seconds in lasted.items():
+        if seconds > most:
+            log(f"{name} is left out: it compiles in every step")
+    return {name: r for name, r in runners.items() if lasted[name] <= most}
+
+
 def interleave(
     runners: dict[str, Runner],
     steps: int,
@@ -38,20 +68,16 @@ def interleave(
     log: Any,
     clock: Callable[[], float],
     before_round: Callable[[int], None] = lambda turn: None,
-) -> Times:
-    """Times blocks of steps, the runners taking turns.
-
-    Returns:
-        For each runner the microseconds per step of its blocks, shape
-        `(rounds,)`.
-    """
+) -> Timed:
+    """Times blocks of steps, the runners taking turns, all of them warmed up."""
+    runners = warm_up(runners, steps, log)
     times: dict[str, list[float]] = {name: [] for name in runners}
     order = random.Random(0)
     # What lives now stays: no candidate pays for a look through it all.
     gc.collect()
     gc.freeze()
     log(f"timing at most {limits.rounds} rounds or {limits.seconds:.0f} s")
-    end = clock() + limits.seconds
+    began, end = time.perf_counter(), clock() + limits.seconds
     for turn in range(limits.rounds):
         if turn >= FEWEST_ROUNDS:
             known = turn % LOOK_EVERY == 0 and _error(times) < limits.known_to
@@ -63,7 +89,8 @@ def interleave(
             start = clock()
             runners[name].run(steps)
             times[name].append((clock() - start) / steps * 1e6)
-    return {name: np.array(values) for name, values in times.items()}
+    arrays = {name: np.array(values) for name, values in times.items()}
+    return Timed(arrays, time.perf_counter() - began)
 
 
 def _error(times: dict[str, list[float]]) -> float:

@@ -21,6 +21,18 @@ class SparseRows(NamedTuple):
     """Makes a gradient of the original kind from new values."""
 
 
+class Clipped(NamedTuple):
+    """Tensors whose elements were moved into a range, seen as one."""
+
+    values: list[Tensor]
+    before: Tensor
+    """The sum of squares of all before, a float32 scalar."""
+
+    after: Tensor
+    exceeds: Tensor
+    """Whether any element was outside, a bool scalar."""
+
+
 class Backend(Protocol):
     """The functions of `tensorflow.py`, `jax.py` and `torch.py`.
 
@@ -103,6 +115,13 @@ class Backend(Protocol):
 
     def clip_elements(self, tensors: Sequence[Tensor], bound: Any) -> list[Tensor]:
         """Returns each tensor with its elements moved into `[-bound, bound]`."""
+
+    def clip_together(self, tensors: Sequence[Tensor], bound: Any) -> Clipped:
+        """As `clip_elements`, with what is recorded of all tensors as one group.
+
+        At least one tensor. Small ones are laid side by side: to measure a few
+        rows of numbers takes less than to measure as many tensors.
+        """
 
     # Histories.
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from jax.experimental import sparse
 
-from keras_gradclip._backend.interface import SparseRows, Tensor
+from keras_gradclip._backend.interface import Clipped, SparseRows, Tensor
 
 # JAX has no int64 by default.
 COUNT_DTYPE = POSITION_DTYPE = "int32"
@@ -88,6 +88,36 @@ def _multiply(tensor: Tensor, scale: Tensor) -> Tensor:
 
 def clip_elements(tensors: Sequence[Tensor], bound: Any) -> list[Tensor]:
     return [jnp.clip(t, -bound, bound).astype(t.dtype) for t in tensors]
+
+
+# A copy of larger tensors costs more than what it saves.
+_SMALL = 2**16
+
+
+def clip_together(tensors: Sequence[Tensor], bound: Any) -> Clipped:
+    together = _side_by_side(tensors)
+    within = [jnp.clip(t, -bound, bound) for t in together]
+    before, after = (
+        sum(jnp.sum(jnp.square(t)) for t in several) for several in (together, within)
+    )
+
+    def look() -> Tensor:
+        # Two sums that should be equal may differ in the last bit.
+        return jnp.stack([jnp.max(jnp.abs(t)) for t in together]).max() > bound
+
+    # Where far less is left than was there, nobody has to look at it once more.
+    exceeds = jax.lax.cond(after < 0.999 * before, lambda: jnp.ones((), "bool"), look)
+    return Clipped(clip_elements(tensors, bound), before, after, exceeds)
+
+
+def _side_by_side(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """Returns the same numbers in fewer tensors, float32: small ones in a row."""
+    wide = [_wide(t) for t in tensors]
+    if keras.distribution.distribution() is not None:
+        return wide  # to lay shards side by side would move them
+    small = [t.reshape(-1) for t in wide if t.size <= _SMALL]
+    row = [jnp.concatenate(small)] if small else []
+    return [t for t in wide if t.size > _SMALL] + row
 
 
 # Histories.

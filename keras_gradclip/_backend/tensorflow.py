@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gradclip._backend.interface import SparseRows, Tensor
+from keras_gradclip._backend.interface import Clipped, SparseRows, Tensor
 from keras_gradclip._keras import BeforeTraining
 
 # TensorFlow keeps int32 variables in host memory even on a GPU.
@@ -122,6 +122,37 @@ def clip_elements(tensors: Sequence[Tensor], bound: Any) -> list[Tensor]:
     return [
         tf.clip_by_value(t, -b, b) for t in tensors for b in [tf.cast(bound, t.dtype)]
     ]
+
+
+# A copy of larger tensors costs more than what it saves.
+_SMALL = 2**16
+
+
+def clip_together(tensors: Sequence[Tensor], bound: Any) -> Clipped:
+    small = [t for t in tensors if 0 < (t.shape.num_elements() or 0) <= _SMALL]
+    others = [t for t in tensors if not any(t is s for s in small)]
+    together = [tf.cast(t, "float32") for t in others]
+    if small:
+        rows = [tf.reshape(tf.cast(t, "float32"), (-1,)) for t in small]
+        # Zeros at the end: XLA's sums want columns.
+        size = sum(t.shape.num_elements() for t in small)
+        rows += [tf.zeros((-size % 256,))] if in_xla() else []
+        together.append(tf.concat(rows, axis=0))
+    within = clip_elements(together, bound)
+    before, after = (
+        tf.add_n([_sum_of_squares(t) for t in several])
+        for several in (together, within)
+    )
+    largest = tf.reduce_max([tf.reduce_max(tf.abs(t)) for t in together])
+    exceeds = largest > tf.cast(bound, "float32")
+    is_one_row = small and not others and all(t.dtype == tf.float32 for t in small)
+    if is_one_row and not in_xla():
+        # In a graph each operation costs more than what it does: the clipped row
+        # is cut up again. XLA would rather clip where it updates.
+        pieces = tf.split(within[0], [t.shape.num_elements() for t in small])
+        values = [tf.reshape(p, t.shape) for p, t in zip(pieces, small)]
+        return Clipped(values, before, after, exceeds)
+    return Clipped(clip_elements(tensors, bound), before, after, exceeds)
 
 
 # Histories.

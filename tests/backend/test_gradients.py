@@ -1,5 +1,7 @@
 """What the active backend's module does with gradients, against NumPy."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -193,6 +195,40 @@ def test_elements_are_clipped(wrap):
         results = arrays(clip(tensors(values()), bound))
         for result, value in zip(results, values(), strict=True):
             np.testing.assert_array_equal(result, np.clip(value, -0.5, 0.5))
+
+
+@pytest.mark.parametrize("shapes", [[(2, 3), (3,), ()], [(300, 300), (2, 3), (7,)]])
+def test_what_is_clipped_together_is_measured_as_one(shapes):
+    def clip(tensors, bound):
+        return tuple(backend.clip_together(tensors, bound))
+
+    some = values(shapes=shapes)
+    largest = float(max(abs(v).max() for v in some))
+    for bound, run in itertools.product((0.5, largest), (clip, compiled(clip))):
+        for given in (bound, tensors([bound])[0]):
+            within, before, after, exceeds = run(tensors(some), given)
+            expected = [np.clip(v, -bound, bound) for v in some]
+            for result, value in zip(arrays(within), expected, strict=True):
+                np.testing.assert_array_equal(result, value)
+            for result, all_ in ((before, some), (after, expected)):
+                whole = sum((v.astype("float64") ** 2).sum() for v in all_)
+                np.testing.assert_allclose(array(result), whole, rtol=1e-4)
+            # The bound itself is inside.
+            assert bool(array(exceeds)) == (bound < largest)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_what_is_clipped_together_shows_what_was_not_finite(bad):
+    before = backend.clip_together(tensors([[1.0, bad], [3.0]]), 0.5).before
+    assert not np.isfinite(array(before))
+
+
+@pytest.mark.skipif(BACKEND == "jax", reason="JAX has no float64 by default")
+def test_what_is_clipped_together_keeps_float64():
+    third = np.array([1 / 3], "float64")
+    given = keras.ops.convert_to_tensor(third, dtype="float64")
+    (result,) = backend.clip_together([given], 0.5).values
+    np.testing.assert_array_equal(array(result), third)
 
 
 def test_clipped_elements_keep_their_dtype_and_nan():
