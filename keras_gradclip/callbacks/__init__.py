@@ -1,5 +1,7 @@
 """How people see what clipping did."""
 
 from keras_gradclip.callbacks.clip_monitor import ClipMonitor
+from keras_gradclip.callbacks.trace import Trace
+from keras_gradclip.callbacks.trace_files import read_trace
 
-__all__ = ["ClipMonitor"]
+__all__ = ["ClipMonitor", "Trace", "read_trace"]
