@@ -30,7 +30,8 @@ def everything(model):
     The log's row is used again, and skipped steps are counted.
     """
     optimizer = model.optimizer
-    told = {id(optimizer.clip_state.variables[name]) for name in ("log", "skipped")}
+    own = optimizer.clip_state.variables
+    told = {id(own[name]) for name in ("log", "skipped") if name in own}
     kept = [v for v in optimizer.variables if id(v) not in told]
     return weights(model) + arrays(kept)
 
