@@ -197,6 +197,11 @@ def replicas_to_sum() -> int:
     return replicas
 
 
+def is_first_process() -> bool:
+    resolver = tf.distribute.get_strategy().cluster_resolver
+    return resolver is None or not resolver.task_id
+
+
 class TrainStepWithLogs(BeforeTraining):
     """Adds `self.step_logs()` to what `train_step` logs."""
 

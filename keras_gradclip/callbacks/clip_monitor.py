@@ -1,16 +1,20 @@
 """A callback that shows what clipping did."""
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from warnings import warn
 
 import keras
+import numpy as np
 
 from keras_gradclip._keras import model_of
+from keras_gradclip.callbacks.alerts import words_of_dropped, words_of_spikes
+from keras_gradclip.callbacks.naming import named
+from keras_gradclip.callbacks.outlets import Outlets
 from keras_gradclip.callbacks.recorder import Recorder
+from keras_gradclip.callbacks.spikes import Spike
 from keras_gradclip.callbacks.trace import Trace
 from keras_gradclip.optimizers.reading import find_all_clipped
 
@@ -26,6 +30,8 @@ class ClipMonitor(keras.callbacks.Callback):
 
     - `grad_norm`: the mean norm of the whole gradient before clipping;
     - `grad_norm_clipped`: the same after clipping;
+    - `grad_norm_p50`, `grad_norm_p90`, `grad_norm_p99`: percentiles of the
+      norm of the whole gradient before clipping;
     - `clip_threshold`: the mean threshold, over steps and groups;
     - `clip_scale`: the mean factor applied, over steps and groups;
     - `clip_fraction`: the share of steps and groups with a scale below 1;
@@ -46,15 +52,33 @@ class ClipMonitor(keras.callbacks.Callback):
     `MultiOptimizer`, each has its entries, as `<name>/grad_norm`.
 
     The trace is read from the optimizer's own log, every few hundred steps
-    and at the end of each epoch: nothing is read from the device per batch.
+    and at the end of each epoch: nothing is read from the device per batch. Of
+    several processes only the first writes files and calls `on_log` and
+    `on_alert`; all have the logs and the trace.
 
     Args:
         optimizer: A clipped optimizer to watch instead of the model's, or
             one that holds some, or several: a list, or a dict of names and
             optimizers. Defaults to `None`, the optimizer of the model that is
             trained.
+        prefix: What goes before the names of all entries, such as `"train/"`.
+            Defaults to `""`.
+        log_groups: Int >= 0. Log `grad_norm/<group>` and
+            `clip_fraction/<group>` as well, for so many groups: those clipped
+            most often in the first epoch, and the same ones ever after.
+            Defaults to 0.
+        spike_deviations: Number > 0. A norm of a group so many robust
+            deviations above the running median is a spike. Defaults to 20.
         dropped_in_a_row: Int >= 1. Warn, once, when so many steps in a row
             were dropped. Defaults to 20.
+        on_log: A function that gets the entries of each epoch, a dict, as
+            loggers take them. Defaults to `None`.
+        on_alert: A function that gets a string: of spikes, at most once for
+            each look at the log, and of many dropped steps. Defaults to
+            `None`: dropped steps are warned of, spikes kept in `spikes`.
+        log_dir: A folder for TensorBoard: the entries, and a histogram of each
+            group's norms for each epoch. Needs the package `tensorboard`, and
+            TensorFlow on no backend. Defaults to `None`, no files.
         max_steps: Int >= 2. How many rows a trace may have: when there are
             more, every second one is left out. A row takes 12 bytes a group.
             Defaults to 100,000.
@@ -64,6 +88,8 @@ class ClipMonitor(keras.callbacks.Callback):
         trace: The `Trace` of the optimizer that was watched last.
         traces: A list of all traces. With another optimizer or clipper, and
             where training goes back to an earlier step, a new one begins.
+        spikes: A list of `Spike`: step, group, factor, epoch and batch of
+            norms that stood out; the 1,000 largest of each trace.
 
     Raises:
         ValueError: When training begins and the optimizer has no clipper.
@@ -93,11 +119,26 @@ class ClipMonitor(keras.callbacks.Callback):
         self,
         optimizer: Any = None,
         *,
+        prefix: str = "",
+        log_groups: int = 0,
+        spike_deviations: float = 20.0,
         dropped_in_a_row: int = 20,
+        on_log: Callable[[dict[str, float]], Any] | None = None,
+        on_alert: Callable[[str], Any] | None = None,
+        log_dir: str | Path | None = None,
         max_steps: int = 100_000,
     ) -> None:
         super().__init__()
         _check_count("dropped_in_a_row", dropped_in_a_row, 1)
+        _check_count("log_groups", log_groups, 0)
+        if not isinstance(spike_deviations, (int, float)) or not spike_deviations > 0:
+            raise ValueError(
+                "`spike_deviations` must be a number above 0. Received: "
+                f"spike_deviations={spike_deviations!r}"
+            )
+        self._prefix, self._log_groups = prefix, log_groups
+        self._spike_deviations = float(spike_deviations)
+        self._outlets = Outlets(on_log, on_alert, log_dir)
         _check_count("max_steps", max_steps, 2)
         self._given = optimizer is not None
         self._recorders: list[Recorder] = []
@@ -107,7 +148,7 @@ class ClipMonitor(keras.callbacks.Callback):
         self._epoch, self._next_epoch = 0, 0
         self._batches, self._in_epoch = 0, False
         if self._given:
-            self._watch(_named(optimizer))
+            self._watch(named(optimizer))
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -131,6 +172,11 @@ class ClipMonitor(keras.callbacks.Callback):
         recorders = self._earlier + self._recorders
         return [trace for recorder in recorders for trace in recorder.traces]
 
+    @property
+    def spikes(self) -> list[Spike]:
+        recorders = self._earlier + self._recorders
+        return [spike for recorder in recorders for spike in recorder.spikes]
+
     # In `fit`.
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -142,7 +188,7 @@ class ClipMonitor(keras.callbacks.Callback):
                     "keras_gradclip.optimizers.Adam(clipper='autoclip'). Received: "
                     f"model.optimizer={self.model.optimizer!r}"
                 )
-            self._watch(_named(found))
+            self._watch(named(found))
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         # Not when training begins: other callbacks restore a backup then.
@@ -159,6 +205,9 @@ class ClipMonitor(keras.callbacks.Callback):
         figures = self._end_epoch()
         if logs is not None:
             logs.update(figures)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        self._outlets.close()
 
     # In a loop of your own.
 
@@ -212,11 +261,20 @@ class ClipMonitor(keras.callbacks.Callback):
         known = {id(r.watched.optimizer): r for r in self._earlier + self._recorders}
         before = self._recorders
         self._recorders = [
-            known.get(id(optimizer)) or Recorder(optimizer, name, self._max_steps)
+            known.get(id(optimizer)) or self._recorder(optimizer, name)
             for name, optimizer in optimizers.items()
         ]
         kept = [r for r in self._earlier + before if r not in self._recorders]
         self._earlier = kept
+
+    def _recorder(self, optimizer: Any, name: str) -> Recorder:
+        return Recorder(
+            optimizer,
+            name,
+            self._max_steps,
+            self._spike_deviations,
+            self._outlets.wants_histograms,
+        )
 
     def _begin_epoch(self, epoch: int) -> None:
         self._sync()
@@ -234,71 +292,41 @@ class ClipMonitor(keras.callbacks.Callback):
             self._read(recorder, batches, batches)
 
     def _read(self, recorder: Recorder, at_least: int, at_most: int) -> None:
-        in_a_row = recorder.read(self._epoch, at_least, at_most)
-        if in_a_row >= self._dropped_in_a_row and not self._has_warned:
+        seen = recorder.read(self._epoch, at_least, at_most)
+        name = recorder.watched.name
+        if seen.dropped_in_a_row >= self._dropped_in_a_row and not self._has_warned:
             self._has_warned = True
-            name = recorder.watched.name
-            warn(
-                f"The gradients of {in_a_row} steps in a row held a NaN or an inf"
-                f"{f' ({name})' if name else ''}: the steps were dropped, and "
-                "nothing is learned. Look for their cause: a learning rate that "
-                "is too large, a loss that overflows, or the data.",
-                stacklevel=2,
-            )
+            words = words_of_dropped(seen.dropped_in_a_row, name)
+            self._outlets.alert(words)
+            warn(words, stacklevel=2)
+        if seen.spikes:
+            self._outlets.alert(words_of_spikes(seen.spikes))
 
     def _end_epoch(self) -> dict[str, float]:
         self._sync()
         self._in_epoch = False
         logs: dict[str, float] = {}
+        histograms: dict[str, np.ndarray] = {}
         for recorder in self._recorders:
             # The number of batches that ran together may not be known.
             at_once = getattr(model_of(self), "steps_per_execution", 1)
             self._read(recorder, self._batches - at_once + 1, self._batches)
-            prefix = f"{recorder.watched.name}/" if len(self._recorders) > 1 else ""
-            figures = recorder.epoch_logs.figures() if recorder.has_log else {}
-            logs.update({prefix + name: value for name, value in figures.items()})
+            if not recorder.has_log:
+                continue
+            name = f"{recorder.watched.name}/" if len(self._recorders) > 1 else ""
+            figures = recorder.figures(self._log_groups)
+            prefix = self._prefix + name
+            logs.update({prefix + entry: value for entry, value in figures.items()})
+            histograms.update(
+                {prefix + entry: v for entry, v in recorder.histograms().items()}
+            )
+        self._outlets.tell(self._epoch, logs, histograms)
         return logs
 
     def _sync(self) -> None:
         """Brings the values in: on JAX, Keras does so where `model` is read."""
         if model_of(self) is not None:
             _ = self.model
-
-
-def _named(optimizers: Any) -> dict[str, Any]:
-    """Returns the clipped optimizers of what was given, by name."""
-    if isinstance(optimizers, Mapping):
-        given = list(optimizers.items())
-    elif isinstance(optimizers, Sequence):
-        given = [(_name_of(optimizer), optimizer) for optimizer in optimizers]
-    else:
-        given = [("", optimizers)]
-    named: dict[str, Any] = {}
-    for name, optimizer in given:
-        found = find_all_clipped(optimizer)
-        if not found:
-            raise ValueError(
-                "`optimizer` must be or hold an optimizer with a clipper. "
-                f"Received: optimizer={optimizer!r}"
-            )
-        for member in found:
-            full = name if len(found) == 1 else f"{name}/{_name_of(member)}".strip("/")
-            unique, number = full, 1
-            while unique in named:
-                unique, number = f"{full}_{number}", number + 1
-            named[unique] = member
-    return named
-
-
-def _name_of(optimizer: Any) -> str:
-    """Returns an optimizer's name, without the number that Keras appends.
-
-    The number says how many there were before, in the whole process.
-    """
-    name: str = optimizer.name
-    without = re.sub(r"_\d+$", "", name)
-    is_automatic = without.replace("_", "") == type(optimizer).__name__.lower()
-    return without if is_automatic else name
 
 
 def _check_count(name: str, value: Any, least: int) -> None:

@@ -18,6 +18,9 @@ from keras_gradclip import (
 ENTRIES = {
     "grad_norm",
     "grad_norm_clipped",
+    "grad_norm_p50",
+    "grad_norm_p90",
+    "grad_norm_p99",
     "clip_threshold",
     "clip_scale",
     "clip_fraction",

@@ -103,6 +103,9 @@ def test_parts_together_are_as_one():
         {
             "grad_norm": 7.5,
             "grad_norm_clipped": (5 + 73**0.5) / 2,
+            "grad_norm_p50": 7.5,
+            "grad_norm_p90": 9.5,
+            "grad_norm_p99": 9.95,
             "clip_threshold": 21 / 4,
             "clip_scale": 3.5 / 6,
             "clip_fraction": 0.5,
@@ -123,6 +126,9 @@ def test_an_epoch_without_an_update():
     assert logs.figures() == {
         "grad_norm": float("inf"),
         "grad_norm_clipped": 0,
+        "grad_norm_p50": float("inf"),
+        "grad_norm_p90": float("inf"),
+        "grad_norm_p99": float("inf"),
         "clip_threshold": float("inf"),
         "clip_scale": 1,
         "clip_fraction": 0,
