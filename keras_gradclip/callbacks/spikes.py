@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-WINDOW = 256
+WINDOW = 128
 """Over how many steps the running median goes."""
 
-BLOCK = 32
+BLOCK = 64
 """How many steps are held against one median: one a step would cost more than
 a small model's step."""
 
@@ -50,7 +50,7 @@ class Spike(NamedTuple):
 class SpikeFinder:
     """Finds the norms more than `k` robust deviations above the running median.
 
-    The median is that of the last 256 finite steps, taken anew every 32
+    The median is that of the last 128 finite steps, taken anew every 64
     steps; the deviation is 1.4826 times the median distance from it, and at
     least 5 % of it, so that norms that hardly vary are no spikes.
 
@@ -93,8 +93,9 @@ class SpikeFinder:
         self._window = np.concatenate([self._window, finite])[-WINDOW:]
 
     def _of_block(self, block: Mapping[str, np.ndarray]) -> list[Spike]:
-        median = np.median(self._window, axis=0)
-        spread = 1.4826 * np.median(np.abs(self._window - median), axis=0)
+        by_group = np.ascontiguousarray(self._window.T)
+        median = _medians(by_group)
+        spread = 1.4826 * _medians(np.abs(by_group - median[:, None]))
         # A group without a gradient so far has nothing to be held against.
         spread = np.where(median > 0, np.maximum(spread, 0.05 * median), np.inf)
         norms = block["norm"].astype("float64")
@@ -113,6 +114,13 @@ class SpikeFinder:
             )
             for row, group in zip(*np.nonzero(finite & (above > self._k)))
         ]
+
+
+def _medians(rows: np.ndarray) -> np.ndarray:
+    """Returns each row's median, the upper of two: cheaper than NumPy's."""
+    middle = rows.shape[1] // 2
+    medians: np.ndarray = np.partition(rows, middle, axis=1)[:, middle]
+    return medians
 
 
 _READ = ("step", "epoch", "batch", "norm")
