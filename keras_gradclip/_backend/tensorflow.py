@@ -198,8 +198,14 @@ def replicas_to_sum() -> int:
 
 
 def is_first_process() -> bool:
-    resolver = tf.distribute.get_strategy().cluster_resolver
-    return resolver is None or not resolver.task_id
+    # A callback may run outside of the strategy's scope.
+    from_environment = tf.distribute.cluster_resolver.TFConfigClusterResolver
+    resolver = tf.distribute.get_strategy().cluster_resolver or from_environment()
+    if not resolver.task_type:
+        return True
+    jobs = resolver.cluster_spec().jobs
+    first = "chief" if "chief" in jobs else "worker"
+    return bool(resolver.task_type == first and not resolver.task_id)
 
 
 class TrainStepWithLogs(BeforeTraining):

@@ -1,10 +1,13 @@
 """Where the entries go: prefixes, groups, functions, TensorBoard."""
 
+import json
+
 import numpy as np
 import pytest
-from helpers.training import fit, mlp
+from helpers.training import BACKEND, fit, mlp
 
 from keras_gradclip import AutoClip, ClipMonitor, optimizers
+from keras_gradclip._backend import backend
 
 
 def monitored(epochs=2, scope="variable", **arguments):
@@ -72,8 +75,6 @@ def test_of_several_processes_the_first_tells(monkeypatch, tmp_path):
 
 
 def test_this_process_is_the_first():
-    from keras_gradclip._backend import backend
-
     assert backend.is_first_process() is True
 
 
@@ -95,3 +96,22 @@ def test_tensorboard_has_scalars_and_a_histogram_of_each_group(tmp_path):
 def test_how_many_groups_is_checked(value):
     with pytest.raises(ValueError, match="`log_groups` must be an integer"):
         ClipMonitor(log_groups=value)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="TF_CONFIG is TensorFlow's")
+@pytest.mark.parametrize(
+    ("jobs", "kind", "number", "is_first"),
+    [
+        (["worker"], "worker", 0, True),
+        (["worker"], "worker", 1, False),
+        (["chief", "worker"], "worker", 0, False),
+        (["chief", "worker"], "chief", 0, True),
+    ],
+)
+def test_a_worker_is_known_by_its_environment(
+    jobs, kind, number, is_first, monkeypatch
+):
+    cluster = {job: ["localhost:1", "localhost:2"] for job in jobs}
+    task = {"type": kind, "index": number}
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": task}))
+    assert backend.is_first_process() is is_first
