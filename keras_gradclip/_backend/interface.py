@@ -192,3 +192,6 @@ class Backend(Protocol):
 
     def replicas_to_sum(self) -> int:
         """How many replicas Keras's optimizer sums gradients over by itself."""
+
+    def is_first_process(self) -> bool:
+        """Whether this is the one of several processes that writes files."""

@@ -197,6 +197,10 @@ def replicas_to_sum() -> int:
     return 1  # the compiler does it, inside the gradient
 
 
+def is_first_process() -> bool:
+    return jax.process_index() == 0
+
+
 class TrainStepWithLogs:
     """Adds `self.step_logs()` to what `train_step` logs."""
 

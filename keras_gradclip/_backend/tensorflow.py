@@ -240,6 +240,17 @@ def replicas_to_sum() -> int:
     return replicas
 
 
+def is_first_process() -> bool:
+    # A callback may run outside of the strategy's scope.
+    from_environment = tf.distribute.cluster_resolver.TFConfigClusterResolver
+    resolver = tf.distribute.get_strategy().cluster_resolver or from_environment()
+    if not resolver.task_type:
+        return True
+    jobs = resolver.cluster_spec().jobs
+    first = "chief" if "chief" in jobs else "worker"
+    return bool(resolver.task_type == first and not resolver.task_id)
+
+
 class TrainStepWithLogs(BeforeTraining):
     """Adds `self.step_logs()` to what `train_step` logs."""
 

@@ -268,6 +268,11 @@ def replicas_to_sum() -> int:
     return 1  # DistributedDataParallel does it, in `backward`
 
 
+def is_first_process() -> bool:
+    there = torch.distributed.is_available() and torch.distributed.is_initialized()
+    return not there or torch.distributed.get_rank() == 0
+
+
 class TrainStepWithLogs:
     """Adds `self.step_logs()` to what `train_step` logs."""
 

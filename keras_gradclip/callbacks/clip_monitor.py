@@ -1,5 +1,7 @@
 """A callback that shows what clipping did."""
 
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from warnings import warn
@@ -8,113 +10,233 @@ import keras
 import numpy as np
 
 from keras_gradclip._keras import model_of
-from keras_gradclip.optimizers import find_clipped
+from keras_gradclip.callbacks.alerts import words_of_dropped, words_of_spikes
+from keras_gradclip.callbacks.naming import named
+from keras_gradclip.callbacks.outlets import Outlets
+from keras_gradclip.callbacks.recorder import Recorder
+from keras_gradclip.callbacks.spikes import Spike
+from keras_gradclip.callbacks.trace import Trace
+from keras_gradclip.optimizers.reading import find_all_clipped
 
 
 class ClipMonitor(keras.callbacks.Callback):
     """Logs the effect of clipping per epoch and keeps a trace of every step.
 
-    Use it with any model whose optimizer has a clipper. At the end of each
-    epoch it adds four entries to the logs, which History, the progress bar,
-    CSVLogger, TensorBoard, EarlyStopping and the like then see; place it
-    before such callbacks in the list:
+    Use it with any model whose optimizer has a clipper, or with optimizers
+    of a loop of your own. At the end of each epoch it adds these entries to
+    the logs, which History, the progress bar, CSVLogger, TensorBoard,
+    EarlyStopping and the like then see; place it before such callbacks in
+    the list:
 
     - `grad_norm`: the mean norm of the whole gradient before clipping;
+    - `grad_norm_clipped`: the same after clipping;
+    - `grad_norm_p50`, `grad_norm_p90`, `grad_norm_p99`: percentiles of the
+      norm of the whole gradient before clipping;
     - `clip_threshold`: the mean threshold, over steps and groups;
     - `clip_scale`: the mean factor applied, over steps and groups;
-    - `clip_fraction`: the share of steps and groups with a scale below 1.
+    - `clip_fraction`: the share of steps and groups with a scale below 1;
+    - `clip_nonfinite`: the number of steps whose gradient held a NaN or an
+      inf: they were dropped, unless the clipper has
+      `on_nonfinite="propagate"`.
 
-    Steps whose gradient held a NaN or inf do not enter the means; they are
-    in the trace, with a norm of inf. Thresholds of inf, which a rule has
-    before it has seen anything, do not enter either.
+    A dropped step counts as one with a scale of 0, so that `clip_scale` is 0
+    and `clip_fraction` 1 where all were dropped; the other means leave it
+    out. With `on_nonfinite="zero"` such a step is in the trace, with a norm
+    of inf; with `"skip"` it is counted only, since no update took place. What
+    a `LossScaleOptimizer` drops never reaches the clipper, and is not counted.
+    Thresholds of inf, which a rule has before it has seen anything, do not
+    enter the means.
+
+    The figures are those of the epoch's own steps, and of the fit's, however
+    often one monitor is used. Of several optimizers, as the members of a
+    `MultiOptimizer`, each has its entries, as `<name>/grad_norm`.
 
     The trace is read from the optimizer's own log, every few hundred steps
-    and at the end of each epoch: nothing is read from the device per batch.
+    and at the end of each epoch: nothing is read from the device per batch. Of
+    several processes only the first writes files and calls `on_log` and
+    `on_alert`; all have the logs and the trace.
+
+    Args:
+        optimizer: A clipped optimizer to watch instead of the model's, or
+            one that holds some, or several: a list, or a dict of names and
+            optimizers. Defaults to `None`, the optimizer of the model that is
+            trained.
+        prefix: What goes before the names of all entries, such as `"train/"`.
+            Defaults to `""`.
+        log_groups: Int >= 0. Log `grad_norm/<group>` and
+            `clip_fraction/<group>` as well, for so many groups: those clipped
+            most often in the first epoch, and the same ones ever after.
+            Defaults to 0.
+        spike_deviations: Number > 0. A norm of a group so many robust
+            deviations above the running median is a spike. Defaults to 20.
+        dropped_in_a_row: Int >= 1. Warn, once, when so many steps in a row
+            were dropped. Defaults to 20.
+        on_log: A function that gets the entries of each epoch, a dict, as
+            loggers take them. Defaults to `None`.
+        on_alert: A function that gets a string: of spikes, at most once for
+            each look at the log, and of many dropped steps. Defaults to
+            `None`: dropped steps are warned of, spikes kept in `spikes`.
+        log_dir: A folder for TensorBoard: the entries, and a histogram of each
+            group's norms for each epoch. Needs the package `tensorboard`, and
+            TensorFlow on no backend. Defaults to `None`, no files.
+        max_steps: Int >= 2. How many rows a trace may have: when there are
+            more, every second one is left out. A row takes 12 bytes a group.
+            Defaults to 100,000.
 
     Attributes:
         groups: The names of the groups.
-        trace: A dict of NumPy arrays, as `optimizer.clip_history` returns
-            it: `"step"`, `"grad_norm"`, `"grad_norm_clipped"`, shape
-            `(steps,)`, and `"norm"`, `"threshold"`, `"scale"`, shape
-            `(steps, groups)`, of all steps since this callback first saw
-            training.
+        trace: The `Trace` of the optimizer that was watched last.
+        traces: A list of all traces. With another optimizer or clipper, and
+            where training goes back to an earlier step, a new one begins.
+        spikes: A list of `Spike`: step, group, factor, epoch and batch of
+            norms that stood out; the 1,000 largest of each trace.
 
     Raises:
         ValueError: When training begins and the optimizer has no clipper.
 
-    Example:
+    Examples:
 
     ```python
     monitor = ClipMonitor()
     model.fit(x, y, epochs=3, callbacks=[monitor])
     monitor.plot("clipping.png")
     ```
+
+    In a loop of your own:
+
+    ```python
+    monitor = ClipMonitor({"generator": one, "discriminator": other})
+    for epoch in range(3):
+        with monitor.epoch() as logs:
+            for batch in batches:
+                train_both(batch)
+                monitor.update()
+        print(logs["generator/clip_fraction"])
+    ```
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        optimizer: Any = None,
+        *,
+        prefix: str = "",
+        log_groups: int = 0,
+        spike_deviations: float = 20.0,
+        dropped_in_a_row: int = 20,
+        on_log: Callable[[dict[str, float]], Any] | None = None,
+        on_alert: Callable[[str], Any] | None = None,
+        log_dir: str | Path | None = None,
+        max_steps: int = 100_000,
+    ) -> None:
         super().__init__()
-        self._parts: list[dict[str, np.ndarray]] = []
-        self._optimizer: Any = None
-        self._next_step: int | None = None
-        self._epoch_start = 0
-        self._batches_read = 0
+        _check_count("dropped_in_a_row", dropped_in_a_row, 1)
+        _check_count("log_groups", log_groups, 0)
+        if not isinstance(spike_deviations, (int, float)) or not spike_deviations > 0:
+            raise ValueError(
+                "`spike_deviations` must be a number above 0. Received: "
+                f"spike_deviations={spike_deviations!r}"
+            )
+        self._prefix, self._log_groups = prefix, log_groups
+        self._spike_deviations = float(spike_deviations)
+        self._outlets = Outlets(on_log, on_alert, log_dir)
+        _check_count("max_steps", max_steps, 2)
+        self._given = optimizer is not None
+        self._recorders: list[Recorder] = []
+        self._earlier: list[Recorder] = []
+        self._dropped_in_a_row, self._max_steps = dropped_in_a_row, max_steps
+        self._has_warned = False
+        self._epoch, self._next_epoch = 0, 0
+        self._batches, self._in_epoch = 0, False
+        if self._given:
+            self._watch(named(optimizer))
 
     @property
     def groups(self) -> tuple[str, ...]:
-        if self._optimizer is None:
+        if not self._recorders:
             raise ValueError(
                 "`groups` is there once training has begun: pass this ClipMonitor "
                 "to `fit` as a callback."
             )
-        return self._optimizer.clip_groups
+        groups: tuple[str, ...] = self._recorders[-1].watched.optimizer.clip_groups
+        return groups
 
     @property
-    def trace(self) -> dict[str, np.ndarray]:
-        if not self._parts:
+    def trace(self) -> Trace:
+        traces = [t for recorder in self._recorders for t in recorder.traces]
+        if not traces:
             raise ValueError("`trace` is there once an epoch has ended.")
-        if len(self._parts) > 1:
-            joined = {
-                name: np.concatenate([part[name] for part in self._parts])
-                for name in self._parts[0]
-            }
-            self._parts = [joined]
-        return self._parts[0]
+        return traces[-1]
+
+    @property
+    def traces(self) -> list[Trace]:
+        recorders = self._earlier + self._recorders
+        return [trace for recorder in recorders for trace in recorder.traces]
+
+    @property
+    def spikes(self) -> list[Spike]:
+        recorders = self._earlier + self._recorders
+        return [spike for recorder in recorders for spike in recorder.spikes]
+
+    # In `fit`.
 
     def on_train_begin(self, logs: Any = None) -> None:
-        self._optimizer = find_clipped(self.model.optimizer)
-        if self._optimizer is None:
-            raise ValueError(
-                "ClipMonitor needs an optimizer with a clipper, such as "
-                "keras_gradclip.optimizers.Adam(clipper='autoclip'). Received: "
-                f"model.optimizer={self.model.optimizer!r}"
-            )
-        self._next_step = None
+        if not self._given:
+            found = find_all_clipped(self.model.optimizer)
+            if not found:
+                raise ValueError(
+                    "ClipMonitor needs an optimizer with a clipper, such as "
+                    "keras_gradclip.optimizers.Adam(clipper='autoclip'). Received: "
+                    f"model.optimizer={self.model.optimizer!r}"
+                )
+            self._watch(named(found))
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._batches_read = 0
-        if self._next_step is None:
-            # Not earlier: other callbacks restore a backup when training
-            # begins.
-            self._sync()
-            iterations = keras.ops.convert_to_numpy(self._optimizer.iterations)
-            self._next_step = int(iterations)
-        self._epoch_start = self._next_step
+        # Not when training begins: other callbacks restore a backup then.
+        self._begin_epoch(epoch)
 
     # The hook at the start of a batch, since Keras runs those at the end in
     # a thread of their own, beside the next step, if it can.
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        if batch == 0 or self._optimizer.clip_state is None:
-            return
         at_once = getattr(model_of(self), "steps_per_execution", 1)
-        unread = batch - self._batches_read
-        if unread + at_once > self._optimizer.clip_state.log.length:
-            self._read()
-            self._batches_read = batch
+        self._look(batch, at_once)
+        self._batches = batch + at_once
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self._read()
+        figures = self._end_epoch()
         if logs is not None:
-            logs.update(self._means_since(self._epoch_start))
+            logs.update(figures)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        self._outlets.close()
+
+    # In a loop of your own.
+
+    def update(self, batches: int = 1) -> None:
+        """Tells that batches were trained on; call it after each of them.
+
+        Reads from the device only when the optimizers' logs are about to be
+        full, so that it costs nothing to call it often.
+
+        Args:
+            batches: Int >= 1. How many there were since the last call, if
+                several were trained on at once. Defaults to 1.
+        """
+        if not self._in_epoch:
+            self._begin_epoch(self._next_epoch)
+        self._batches += batches
+        self._look(self._batches, batches)
+
+    @contextmanager
+    def epoch(self) -> Iterator[dict[str, float]]:
+        """Gathers an epoch of a loop of your own.
+
+        Yields:
+            A dict, which holds the entries for the logs afterwards.
+        """
+        logs: dict[str, float] = {}
+        self._begin_epoch(self._next_epoch)
+        yield logs
+        logs.update(self._end_epoch())
 
     def plot(self, path: str | Path, groups: Any = None) -> Path:
         """Draws each group's norm against its threshold over the steps.
@@ -131,50 +253,85 @@ class ClipMonitor(keras.callbacks.Callback):
         """
         from keras_gradclip.plotting import plot_trace
 
-        return plot_trace(self.trace, self.groups, path, groups)
+        trace = self.trace
+        return plot_trace(dict(trace), trace.groups, path, groups)
 
-    def _read(self) -> None:
-        if self._optimizer.clip_state is None:
-            return
+    def _watch(self, optimizers: Mapping[str, Any]) -> None:
+        """Goes on with optimizers that were watched before."""
+        known = {id(r.watched.optimizer): r for r in self._earlier + self._recorders}
+        before = self._recorders
+        self._recorders = [
+            known.get(id(optimizer)) or self._recorder(optimizer, name)
+            for name, optimizer in optimizers.items()
+        ]
+        kept = [r for r in self._earlier + before if r not in self._recorders]
+        self._earlier = kept
+
+    def _recorder(self, optimizer: Any, name: str) -> Recorder:
+        return Recorder(
+            optimizer,
+            name,
+            self._max_steps,
+            self._spike_deviations,
+            self._outlets.wants_histograms,
+        )
+
+    def _begin_epoch(self, epoch: int) -> None:
         self._sync()
-        part = self._optimizer.clip_history(since=self._next_step)
-        steps = part["step"]
-        if not len(steps):
-            return
-        if steps[0] > self._next_step:
-            warn(
-                f"ClipMonitor lost steps {self._next_step} to {steps[0] - 1}: "
-                "the optimizer's log holds "
-                f"{self._optimizer.clip_state.log.length} steps, fewer than "
-                "`steps_per_execution`.",
-                stacklevel=2,
+        self._epoch, self._next_epoch = epoch, epoch + 1
+        self._batches, self._in_epoch = 0, True
+        for recorder in self._recorders:
+            recorder.begin_epoch()
+
+    def _look(self, batches: int, at_once: int) -> None:
+        """Reads the logs that the next batches may overwrite."""
+        due = [r for r in self._recorders if r.is_due(batches, at_once)]
+        if due:
+            self._sync()
+        for recorder in due:
+            self._read(recorder, batches, batches)
+
+    def _read(self, recorder: Recorder, at_least: int, at_most: int) -> None:
+        seen = recorder.read(self._epoch, at_least, at_most)
+        name = recorder.watched.name
+        if seen.dropped_in_a_row >= self._dropped_in_a_row and not self._has_warned:
+            self._has_warned = True
+            words = words_of_dropped(seen.dropped_in_a_row, name)
+            self._outlets.alert(words)
+            warn(words, stacklevel=2)
+        if seen.spikes:
+            self._outlets.alert(words_of_spikes(seen.spikes))
+
+    def _end_epoch(self) -> dict[str, float]:
+        self._sync()
+        self._in_epoch = False
+        logs: dict[str, float] = {}
+        histograms: dict[str, np.ndarray] = {}
+        for recorder in self._recorders:
+            # The number of batches that ran together may not be known.
+            at_once = getattr(model_of(self), "steps_per_execution", 1)
+            self._read(recorder, self._batches - at_once + 1, self._batches)
+            if not recorder.has_log:
+                continue
+            name = f"{recorder.watched.name}/" if len(self._recorders) > 1 else ""
+            figures = recorder.figures(self._log_groups)
+            prefix = self._prefix + name
+            logs.update({prefix + entry: value for entry, value in figures.items()})
+            histograms.update(
+                {prefix + entry: v for entry, v in recorder.histograms().items()}
             )
-        self._next_step = int(steps[-1]) + 1
-        self._parts.append(part)
+        self._outlets.tell(self._epoch, logs, histograms)
+        return logs
 
     def _sync(self) -> None:
         """Brings the values in: on JAX, Keras does so where `model` is read."""
-        _ = self.model
+        if model_of(self) is not None:
+            _ = self.model
 
-    def _means_since(self, step: int) -> dict[str, float]:
-        if not self._parts:
-            return {}
-        trace = self.trace
-        steps = trace["step"] >= step
-        norms, thresholds, scales = (
-            trace[name][steps].astype("float64")
-            for name in ("norm", "threshold", "scale")
+
+def _check_count(name: str, value: Any, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(
+            f"`{name}` must be an integer of at least {least}. Received: "
+            f"{name}={value!r}"
         )
-        finite = np.isfinite(norms).all(axis=1)
-        whole = trace["grad_norm"][steps][finite].astype("float64")
-        thresholds, scales = thresholds[finite], scales[finite]
-        return {
-            "grad_norm": _mean(whole),
-            "clip_threshold": _mean(thresholds[np.isfinite(thresholds)]),
-            "clip_scale": _mean(scales, otherwise=1.0),
-            "clip_fraction": _mean(scales < 1.0, otherwise=0.0),
-        }
-
-
-def _mean(values: np.ndarray, otherwise: float = float("inf")) -> float:
-    return float(np.mean(values)) if values.size else otherwise

@@ -67,7 +67,10 @@ def add_clipper(optimizer: Any, clipper: Any = "autoclip") -> Any:
 
 
 def find_clipped(optimizer: Any) -> Any:
-    """Returns the clipped optimizer in `optimizer`, itself or inside, or None."""
+    """Returns the clipped optimizer in `optimizer`, itself or inside, or None.
+
+    It does not look into a `MultiOptimizer`: `find_all_clipped` does.
+    """
     if getattr(optimizer, "clipper", None) is not None:
         return optimizer
     inner = getattr(optimizer, "inner_optimizer", None)

@@ -54,14 +54,18 @@ class ClipState(KerasSaveable):
         self._shapes = np.array(
             [n for v in variables for n in (len(v.shape), *v.shape)]
         )
-        self._finite = None
+        self._finite = self._skipped = None
         if clipper.skips_nonfinite:
             self._finite = add_variable("finite", np.ones((), "float32"))
+            # A skipped update has no row of its own: the next one takes it.
+            self._skipped = add_variable("skipped", np.zeros((2,), "float32"))
 
     @property
     def variables(self) -> dict[str, Any]:
         """All variables by name."""
-        flags = {} if self._finite is None else {"finite": self._finite}
+        flags = {"finite": self._finite, "skipped": self._skipped}
+        if self._finite is None:
+            flags = {}
         return {**self.state, **self._rows, "log": self.log.variable, **flags}
 
     @property
@@ -80,6 +84,7 @@ class ClipState(KerasSaveable):
         self.log.write(record, step)
         if self._finite is not None:
             self._finite.assign(ops.cast(record.finite, "float32"))
+            self._count_skipped(record.finite)
         for name, value in state.items():
             self.state[name].assign(value)
         return clipped
@@ -100,6 +105,22 @@ class ClipState(KerasSaveable):
         values["log"] = np.zeros(self.log.variable.shape, "float32")
         for name, variable in self._saved.items():
             variable.assign(values[name])
+
+    def _count_skipped(self, finite: Any) -> None:
+        assert self._skipped is not None
+        before = backend.read(self._skipped)
+        ended = before * np.array([1, 0], "float32")
+        self._skipped.assign(ops.where(finite, ended, before + 1))
+
+    def count_skipped(self) -> tuple[int, int]:
+        """Returns how many updates were skipped: ever, and lately in a row.
+
+        Reads from the device. Not saved: it counts since `build`.
+        """
+        if self._skipped is None:
+            return 0, 0
+        total, in_a_row = ops.convert_to_numpy(self._skipped)
+        return int(total), int(in_a_row)
 
     # Saving, as Keras calls it.
 

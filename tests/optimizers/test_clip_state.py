@@ -67,6 +67,7 @@ def test_its_variables_are_the_optimizers_and_come_last():
         "clip_numbers",
         "clip_log",
         "clip_finite",
+        "clip_skipped",
     ]
     assert not any(v.trainable for v in own)
     assert {v.aggregation for v in own} == {"only_first_replica"}

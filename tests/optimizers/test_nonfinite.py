@@ -25,10 +25,14 @@ def fit_batch(model, batch_size=8, broken=True):
 
 
 def everything(model):
-    """All that a step may change, but for the log, whose row is used again."""
+    """All that a step may change, but for what tells of it.
+
+    The log's row is used again, and skipped steps are counted.
+    """
     optimizer = model.optimizer
-    log = optimizer.clip_state.log.variable
-    kept = [v for v in optimizer.variables if v is not log]
+    own = optimizer.clip_state.variables
+    told = {id(own[name]) for name in ("log", "skipped") if name in own}
+    kept = [v for v in optimizer.variables if id(v) not in told]
     return weights(model) + arrays(kept)
 
 
@@ -68,6 +72,24 @@ def test_training_goes_on_as_if_the_batch_had_not_been_there(mode):
             everything(model) + arrays([model.optimizer.clip_state.log.variable])
         )
     assert_same(*runs)
+
+
+@every_mode
+def test_skipped_steps_are_counted(mode):
+    model, optimizer = mlp(), make()
+    fit(model, optimizer, epochs=1, **RUN_MODES[mode])
+    assert optimizer.clip_state.count_skipped() == (0, 0)
+    for broken, expected in [(True, (1, 1)), (True, (2, 2)), (False, (2, 0))]:
+        fit_batch(model, broken=broken)
+        assert optimizer.clip_state.count_skipped() == expected
+
+
+def test_where_nothing_is_skipped_there_is_nothing_to_count():
+    model, optimizer = mlp(), make("zero")
+    fit(model, optimizer, epochs=1)
+    fit_batch(model)
+    assert optimizer.clip_state.count_skipped() == (0, 0)
+    assert "skipped" not in optimizer.clip_state.variables
 
 
 @every_mode
