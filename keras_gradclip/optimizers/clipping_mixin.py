@@ -19,6 +19,7 @@ from keras_gradclip.clippers import Clipper
 from keras_gradclip.optimizers.checks import (
     check_accumulation,
     check_fit,
+    must_reach_hook,
     only_overwrites,
 )
 from keras_gradclip.optimizers.clip_state import ClipState
@@ -63,6 +64,12 @@ class ClippingMixin(_AnyOptimizer):  # type: ignore[misc, valid-type]
 
     clipper: Clipper | None
     clip_state: ClipState | None
+
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        for name in ("apply", "apply_gradients", "stateless_apply"):
+            if name in vars(cls):
+                setattr(cls, name, must_reach_hook(vars(cls)[name]))
 
     def __init__(self, *args: Any, clipper: Any = None, **kwargs: Any):
         super().__init__(*args, **kwargs)
@@ -122,7 +129,18 @@ class ClippingMixin(_AnyOptimizer):  # type: ignore[misc, valid-type]
                 "to Keras's update step, so that they were not clipped. Call "
                 "`super().apply(...)` in it."
             )
+        self._hook_called = True  # nothing was left to clip
         return result
+
+    # A base class may have its own of these, which ends in no `apply`.
+
+    @must_reach_hook
+    def apply_gradients(self, grads_and_vars: Any, *args: Any, **kwargs: Any) -> Any:
+        return super().apply_gradients(grads_and_vars, *args, **kwargs)
+
+    @must_reach_hook
+    def stateless_apply(self, *args: Any, **kwargs: Any) -> Any:
+        return super().stateless_apply(*args, **kwargs)
 
     if BACKEND == "tensorflow":
 
