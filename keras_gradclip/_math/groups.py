@@ -158,7 +158,7 @@ def _warn_of_nameless(
     ]
     matrices = [v for v in nameless if len(v.shape) > 1]
     if scope == "unit" and matrices:
-        taken = "the last axis of each is taken for its output, where torch has the first"
+        taken = "the last axis of each is taken for its output, torch's is the first"
         remedy = "pass `unit_axes=unit_axes_of(model)` or use `ClippedModel`"
     elif scope == "layer" and len(nameless) > 1:
         taken, remedy = "each is taken for a layer of its own", "use `ClippedModel`"

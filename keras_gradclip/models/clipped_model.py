@@ -156,7 +156,7 @@ class ClippedModel(_TrainStepWithLogs, OnlyKerasLogsOnBatch, keras.Model):
     def step_logs(self) -> dict[str, Any]:
         """Returns what `train_step` adds to the logs, on the device."""
         members = [] if self.optimizer is None else members_of(self.optimizer)
-        states = [getattr(member, "clip_state", None) for member in members]
+        states: list[Any] = [getattr(m, "clip_state", None) for m in members]
         # Nothing is trained, or not all of the gradient is measured.
         if not states or None in states:
             return {}
