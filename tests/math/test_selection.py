@@ -94,9 +94,7 @@ def test_a_layer_a_variable_and_a_class_are_refused_with_a_way_out():
     layer = keras.layers.Dense(1)
     layer.build((None, 2))
     for bad in (layer, layer.kernel, keras.layers.Dense, [layer], [layer.kernel]):
-        with pytest.raises(
-            ValueError, match=r"^`include` must be.*escape\(v\.path\) for v"
-        ):
+        with pytest.raises(ValueError, match=r"^`include` must.*escape\(v\.path\)"):
             as_selector("include", bad)
 
 

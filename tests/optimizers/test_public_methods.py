@@ -142,6 +142,8 @@ def test_no_method_of_keras_was_overlooked():
 
 @pytest.mark.parametrize("name", METHODS)
 def test_it_does_as_that_of_keras_does(name):
+    if (name, keras.backend.backend()) == ("stateless_apply", "tensorflow"):
+        pytest.skip("Keras has none there")
     expected, found = (METHODS[name](*built(make)) for make in (plain, ours))
     if isinstance(expected, dict):
         assert found == expected
