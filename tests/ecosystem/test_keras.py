@@ -23,14 +23,18 @@ def quantize(model, mode):
 def test_scales_of_float8_pass_by_the_clipper():
     model = mlp()
     quantize(model, "float8")
+    start = {v.path: np.asarray(v.numpy()) for v in model.trainable_variables}
     clipper = ClipByNorm(1e-6, scope="variable")
     fit(model, optimizers.SGD(1.0, clipper=clipper), epochs=1)
-    kernel = next(v for v in model.trainable_variables if v.path == "first/kernel")
-    others = [v for v in model.trainable_variables if v.path.endswith("_scale")]
-    assert others
+    moved = {
+        v.path: np.abs(np.asarray(v.numpy()) - start[v.path]).max()
+        for v in model.trainable_variables
+    }
+    scales = [path for path in moved if path.endswith("_scale")]
+    kernels = [path for path in moved if path.endswith("/kernel")]
     # A scale is replaced by a new value, however far that is.
-    assert any(not np.allclose(np.asarray(v.numpy()), 1.0) for v in others)
-    assert np.isfinite(kernel.numpy()).all()
+    assert max(moved[path] for path in scales) > 1e-3
+    assert 0 < max(moved[path] for path in kernels) < 1e-5
 
 
 def test_lora_on_a_quantized_model_trains():
@@ -40,7 +44,10 @@ def test_lora_on_a_quantized_model_trains():
         layer.enable_lora(2)
     before = model.get_weights()
     fit(model, optimizers.Adam(0.01, clipper=AutoClip(30, scope="layer")))
-    assert model.optimizer.clip_groups == ("first", "last")
+    assert [name.split("/")[-1] for name in model.optimizer.clip_groups] == [
+        "first",
+        "last",
+    ]
     assert any((a != b).any() for a, b in zip(before, model.get_weights()))
 
 
@@ -51,12 +58,11 @@ def test_averaged_weights_are_swapped_in_and_out():
     model.compile(optimizer, "mse")
     model.fit(x, y, batch_size=8, verbose=0, validation_data=(x, y), callbacks=[swap])
     assert len(optimizer.clip_history()["step"]) == 8
-    # After a fit without that callback the weights are the averages.
-    plain = mlp()
-    same = keras.optimizers.Adam(0.05, use_ema=True)
-    plain.compile(same, "mse")
-    plain.fit(x, y, batch_size=8, verbose=0, validation_data=(x, y), callbacks=[swap])
-    assert len(plain.get_weights()) == len(model.get_weights())
+    # Swapped an even number of times, and made the averages at the end.
+    averages = optimizer.variables
+    found = [v for v in averages if "average" in v.path]
+    for weight, average in zip(model.trainable_variables, found, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), average.numpy())
 
 
 def test_averages_are_those_of_the_clipped_weights():
