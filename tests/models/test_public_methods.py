@@ -143,6 +143,9 @@ OTHERS = {
     *("non_trainable_weights", "output", "predict_step", "quantized_build"),
     *("quantized_call", "rematerialized_call", "save_own_variables", "save_weights"),
     *("stateless_compute_loss", "test_step", "torch_params", "train_step"),
+    # Of the nightly build.
+    *("lora_enabled", "quantization_summary", "state_sync"),
+    "variable_serialization_spec",
     *("trainable_variables", "trainable_weights", "variables", "weights"),
 }
 
