@@ -23,14 +23,14 @@ class ModelWeights(Mapping[str, Axes]):
     """
 
     def __init__(self, model: keras.Layer):
-        self._model = model
+        self._of = model
         self._owners: dict[int, keras.Layer] | None = None
-        self._parameters: dict[int, Parameter] = {}
+        self._torch_parameters: dict[int, Parameter] = {}
 
     def path_of(self, variable: Any) -> str:
         """Returns the path, for a parameter of a torch module one with its name."""
         self._look()
-        parameter = self._parameters.get(id(variable))
+        parameter = self._torch_parameters.get(id(variable))
         return path_of(variable) if parameter is None else parameter.path
 
     def axes_of(self, variable: Any) -> Axes | None:
@@ -40,18 +40,18 @@ class ModelWeights(Mapping[str, Axes]):
 
     def _look(self) -> dict[int, keras.Layer]:
         if self._owners is None:
-            self._owners = owners_of(self._model)
+            self._owners = owners_of(self._of)
             layers = {id(layer): layer for layer in self._owners.values()}
             for layer in layers.values():
                 if isinstance(layer, WRAPPER):
-                    self._parameters.update(parameters_of(layer))
+                    self._torch_parameters.update(parameters_of(layer))
         return self._owners
 
     def _by_path(self) -> dict[str, Axes]:
         owners = self._look()
         return {
             self.path_of(v): axes_in_layer(owners.get(id(v)), v)
-            for v in self._model.trainable_weights
+            for v in self._of.trainable_weights
         }
 
     def __getitem__(self, path: str) -> Axes:
