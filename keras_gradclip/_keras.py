@@ -63,6 +63,19 @@ class BeforeTraining:
         raise NotImplementedError
 
 
+class OnlyKerasLogsOnBatch:
+    """Keeps the names in `self.added_logs` out of what `train_on_batch` returns.
+
+    Keras makes a list of all logs there, which those who unpack it count.
+    """
+
+    added_logs: frozenset[str] = frozenset()
+
+    def _flatten_metrics_in_order(self, logs: dict[str, Any]) -> Any:
+        kept = {name: v for name, v in logs.items() if name not in self.added_logs}
+        return super()._flatten_metrics_in_order(kept)  # type: ignore[misc]
+
+
 def missing_hooks(optimizer_class: type) -> list[str]:
     """Returns the names in `REQUIRED_HOOKS` that `optimizer_class` lacks."""
     return [name for name in REQUIRED_HOOKS if not hasattr(optimizer_class, name)]

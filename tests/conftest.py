@@ -39,11 +39,16 @@ def _fixed_seed():
 
 def pytest_addoption(parser):
     parser.addoption("--runslow", action="store_true", help="run slow tests as well")
+    parser.addoption(
+        "--ecosystem",
+        action="store_true",
+        help="run the tests with other packages as well, those that are installed",
+    )
 
 
 def pytest_collection_modifyitems(config, items):
-    if config.getoption("--runslow"):
-        return
-    slow = [item for item in items if "slow" in item.keywords]
-    config.hook.pytest_deselected(items=slow)
-    items[:] = [item for item in items if "slow" not in item.keywords]
+    options = {"slow": "--runslow", "ecosystem": "--ecosystem"}
+    left_out = {mark for mark, flag in options.items() if not config.getoption(flag)}
+    deselected = [item for item in items if left_out & set(item.keywords)]
+    config.hook.pytest_deselected(items=deselected)
+    items[:] = [item for item in items if not left_out & set(item.keywords)]

@@ -7,6 +7,8 @@ one group in logs and plots.
 """
 
 import itertools
+import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,7 +16,8 @@ from typing import Any, Literal
 import numpy as np
 
 from keras_gradclip._backend import ops
-from keras_gradclip._math.selection import Selector, path_of, takes_part
+from keras_gradclip._math.model_weights import ModelWeights
+from keras_gradclip._math.selection import Selector, path_of, takes_part, unmatched
 from keras_gradclip._math.unit_axes import resolve_unit_axes
 
 Tensor = Any
@@ -88,34 +91,89 @@ def group_variables(
         include: Which variables take part; `None` for all.
         exclude: Which of those do not; `None` for none.
         unit_axes: The user's axes for scope "unit".
-        known_axes: A model's axes for it.
+        known_axes: A model's axes for it. `ModelWeights` knows better paths of
+            some, too.
 
     Raises:
         ValueError: If no variable takes part.
     """
-    taking_part = [takes_part(v, include, exclude) for v in variables]
+    model = known_axes if isinstance(known_axes, ModelWeights) else None
+    find_path = path_of if model is None else model.path_of
+    paths = [find_path(variable) for variable in variables]
+    taking_part = [
+        takes_part(v, include, exclude, path) for v, path in zip(variables, paths)
+    ]
+    given = {"include": include, "exclude": exclude, "unit_axes": unit_axes}
+    idle = [unmatched(name, value, paths) for name, value in given.items()]
+    hints = [hint for hint in idle if hint is not None]
     if not any(taking_part):
         raise ValueError(
             "`include` and `exclude` must leave at least one variable to "
             f"clip. Received: include={include!r}, exclude={exclude!r}, "
-            f"variables={[path_of(v) for v in variables]}"
+            f"variables={paths}. {' '.join(hints)}".strip()
         )
-    keys = _group_keys([path_of(variable) for variable in variables], scope)
+    for hint in hints:
+        warnings.warn(hint, stacklevel=2)
+    keys = _group_keys(paths, scope)
     names = list(dict.fromkeys(k for k, part in zip(keys, taking_part) if part))
     position = {name: i for i, name in enumerate(names)}
     group_of = [position[k] if part else None for k, part in zip(keys, taking_part)]
+    if model is None:
+        _warn_of_nameless(variables, taking_part, scope, unit_axes, known_axes)
     if scope != "unit":
         return Groups(tuple(names), tuple(group_of))
     shapes = [tuple(variable.shape) for variable in variables]
     axes = tuple(
-        resolve_unit_axes(path_of(variable), shape, unit_axes, known_axes)
-        for variable, shape in zip(variables, shapes)
+        resolve_unit_axes(path, shape, unit_axes, _known(path, variable, known_axes))
+        for path, variable, shape in zip(paths, variables, shapes)
     )
     unit_shapes = tuple(
         tuple(1 if i in summed else n for i, n in enumerate(shape))
         for shape, summed in zip(shapes, axes)
     )
     return Groups(tuple(names), tuple(group_of), axes, unit_shapes)
+
+
+def _known(path: str, variable: Any, known: Mapping[str, Any] | None) -> Any:
+    """What is known of one variable's axes, as a mapping from its path."""
+    if not isinstance(known, ModelWeights):
+        return known
+    axes = known.axes_of(variable)
+    return None if axes is None else {path: axes}
+
+
+def _warn_of_nameless(
+    variables: Sequence[Any],
+    taking_part: Sequence[bool],
+    scope: Scope,
+    *axes: Mapping[str, Any] | None,
+) -> None:
+    """Warns of variables whose paths do not say what they are."""
+    nameless = [
+        variable
+        for variable, part in zip(variables, taking_part)
+        if part
+        and re.fullmatch(r"variable(_\d+)?", path_of(variable))
+        and not any(_is_key(path_of(variable), known or {}) for known in axes)
+    ]
+    matrices = [v for v in nameless if len(v.shape) > 1]
+    if scope == "unit" and matrices:
+        taken = "the last axis of each is taken for its output, torch's is the first"
+        remedy = "pass `unit_axes=unit_axes_of(model)` or use `ClippedModel`"
+    elif scope == "layer" and len(nameless) > 1:
+        taken, remedy = "each is taken for a layer of its own", "use `ClippedModel`"
+    else:
+        return
+    warnings.warn(
+        "Some variables have no path that names their layer, as those of a torch "
+        f"module in Keras: {taken}. To have them looked up in the layers, {remedy}. "
+        f"Received: scope={scope!r}, {[path_of(v) for v in nameless[:5]]}",
+        stacklevel=3,
+    )
+
+
+def _is_key(path: str, axes: Mapping[str, Any]) -> bool:
+    return path in axes or any(re.search(pattern, path) for pattern in axes)
 
 
 def _group_keys(paths: list[str], scope: Scope) -> list[str]:

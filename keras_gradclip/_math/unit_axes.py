@@ -13,6 +13,8 @@ from typing import Any
 
 import keras
 
+from keras_gradclip._math.torch_modules import WRAPPER, parameters_of
+
 Axes = tuple[int, ...]
 
 
@@ -31,7 +33,6 @@ _KERNEL_UNITS = (
     (_layer_classes("Dense", "Conv1D", "Conv2D", "Conv3D"), (-1,)),
     (_layer_classes("SimpleRNNCell", "GRUCell", "LSTMCell"), (-1,)),
 )
-_TORCH_MODULE = _layer_classes("TorchModuleWrapper")
 
 # The paper's code treats a gain or a bias as one unit. That holds for every
 # rank: a GRU bias is `(2, 3 * units)`, that of a query `(heads, head_dim)`.
@@ -80,11 +81,10 @@ def unit_axes_of(model: keras.Layer) -> dict[str, Axes]:
             "`model.build(input_shape)` first. "
             f"Received: model={model!r}, with `model.built=False`"
         )
-    owners: dict[int, keras.Layer] = {}
-    _collect_owners(model, owners, set())
+    owners = owners_of(model)
     unit_axes: dict[str, Axes] = {}
     for variable in model.trainable_weights:
-        axes = _axes_in_layer(owners.get(id(variable)), variable)
+        axes = axes_in_layer(owners.get(id(variable)), variable)
         if unit_axes.setdefault(variable.path, axes) != axes:
             raise ValueError(
                 "`model` must not have two weights with the same path and "
@@ -202,10 +202,16 @@ def check_unit_axes(overrides: Any) -> None:
             ) from error
 
 
+def owners_of(model: keras.Layer) -> dict[int, keras.Layer]:
+    """Returns by `id(variable)` the innermost layer that holds each weight."""
+    owners: dict[int, keras.Layer] = {}
+    _collect_owners(model, owners, set())
+    return owners
+
+
 def _collect_owners(
     layer: keras.Layer, owners: dict[int, keras.Layer], seen: set[int]
 ) -> None:
-    """Notes by `id(variable)` the innermost layer that holds each weight."""
     if id(layer) in seen:  # Shared, or held twice as in a Sequential model.
         return
     seen.add(id(layer))
@@ -218,13 +224,14 @@ def _collect_owners(
         owners.setdefault(id(variable), layer)
 
 
-def _axes_in_layer(layer: keras.Layer | None, variable: Any) -> Axes:
+def axes_in_layer(layer: keras.Layer | None, variable: Any) -> Axes:
     """The unit axes of `variable`, by the class of the layer that holds it."""
     rank = len(variable.shape)
     name = variable.path.rsplit("/", 1)[-1]
-    if rank >= 2 and isinstance(layer, _TORCH_MODULE):
-        # torch puts the output first, and its weights have no names here.
-        return _all_but(rank, -rank)
+    if isinstance(layer, WRAPPER):
+        parameter = parameters_of(layer).get(id(variable))
+        if parameter is not None:
+            return parameter.axes
     if rank >= 2 and isinstance(layer, keras.layers.EinsumDense):
         _, kernel, output = re.split(",|->", layer.equation)
         # LoRA's first factor takes the kernel's place in the equation.

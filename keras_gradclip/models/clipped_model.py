@@ -1,21 +1,25 @@
 """A model that gives its optimizer a clipper and logs what it does."""
 
+import warnings
 from typing import Any, Literal
 
 import keras
 from keras import ops
 
 from keras_gradclip._backend import backend
-from keras_gradclip._keras import Functional
-from keras_gradclip._math.unit_axes import unit_axes_of
-from keras_gradclip.optimizers import add_clipper, find_clipped
+from keras_gradclip._keras import Functional, OnlyKerasLogsOnBatch, bypasses_hook
+from keras_gradclip._math.model_weights import ModelWeights
+from keras_gradclip.optimizers import ClippingMixin, add_clipper
+from keras_gradclip.optimizers.members import clips_already, members_of
+
+STEP_LOGS = frozenset({"grad_norm", "clip_threshold", "clip_scale"})
 
 # Its `train_step` is another on each backend.
 _TrainStepWithLogs: Any = backend.TrainStepWithLogs
 
 
 @keras.saving.register_keras_serializable(package="keras_gradclip")
-class ClippedModel(_TrainStepWithLogs, keras.Model):
+class ClippedModel(_TrainStepWithLogs, OnlyKerasLogsOnBatch, keras.Model):
     """A `keras.Model` with adaptive gradient clipping in `fit`.
 
     Use it to see the norm, the threshold and the scale of each step in the
@@ -34,6 +38,9 @@ class ClippedModel(_TrainStepWithLogs, keras.Model):
       step that was not finite;
     - `clip_threshold`: the threshold, the mean over groups;
     - `clip_scale`: the factor applied, the mean over groups.
+
+    `train_on_batch` returns them only with `return_dict=True`: without, it
+    returns the loss, or a list of it and the metrics, as Keras does.
 
     As with every value that is not a metric, Keras shows the last step's at
     the end of an epoch; for means over the epoch add a `ClipMonitor`.
@@ -91,19 +98,18 @@ class ClippedModel(_TrainStepWithLogs, keras.Model):
             auto_scale_loss: See there.
             clipper: A `Clipper`, the name of one, or a config. `None` keeps
                 the clipper that the optimizer has; one without gets
-                `AutoClip()`. Defaults to `None`.
+                `AutoClip()`, unless it was told to clip by `clipnorm`,
+                `clipvalue` or `global_clipnorm`, which then is all the
+                clipping there is, or is a `MultiOptimizer`, whose members
+                have clippers of their own. Defaults to `None`.
             **kwargs: What the `compile` of another base class takes besides.
 
         Raises:
-            ValueError: If the optimizer has a clipper and another is given.
+            ValueError: If a clipper is given and the optimizer has one, has
+                Keras's own clipping, or is a `MultiOptimizer`.
         """
         if optimizer is not None:
             optimizer = keras.optimizers.get(optimizer)
-            found = find_clipped(optimizer)
-            if clipper is not None or found is None:
-                add_clipper(optimizer, "autoclip" if clipper is None else clipper)
-                found = find_clipped(optimizer)
-            found._set_unit_axes_source(lambda: unit_axes_of(self))
         super().compile(
             optimizer,
             loss=loss,
@@ -116,6 +122,30 @@ class ClippedModel(_TrainStepWithLogs, keras.Model):
             auto_scale_loss=auto_scale_loss,
             **kwargs,
         )
+        # Only now: a `compile` that raises leaves the optimizer as it was.
+        if optimizer is not None:
+            self._clip_in(optimizer, clipper)
+
+    def _clip_in(self, optimizer: Any, clipper: Any) -> None:
+        if clipper is None and bypasses_hook(optimizer):
+            if not any(map(clips_already, members_of(optimizer))):
+                warnings.warn(
+                    "The model trains without clipping: the members of a "
+                    "MultiOptimizer have clippers of their own, and here none has. "
+                    f"Received: optimizer={optimizer!r}",
+                    stacklevel=3,
+                )
+        elif clipper is None and not clips_already(optimizer):
+            clipper = "autoclip"
+        if clipper is not None:
+            try:
+                add_clipper(optimizer, clipper)
+            except Exception:
+                self.compiled = False  # not without what was asked for
+                raise
+        for member in members_of(optimizer):
+            if isinstance(member, ClippingMixin):
+                member._set_unit_axes_source(lambda: ModelWeights(self))
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compiles a loaded model; its optimizer has its clipper already."""
@@ -125,15 +155,25 @@ class ClippedModel(_TrainStepWithLogs, keras.Model):
 
     def step_logs(self) -> dict[str, Any]:
         """Returns what `train_step` adds to the logs, on the device."""
-        optimizer = find_clipped(self.optimizer)
-        if optimizer.clip_state is None:
-            return {}  # nothing is trained
-        last = optimizer.clip_state.log.last(optimizer.iterations)
-        norm = last["grad_norm"]
+        members = [] if self.optimizer is None else members_of(self.optimizer)
+        states: list[Any] = [getattr(m, "clip_state", None) for m in members]
+        # Nothing is trained, or not all of the gradient is measured.
+        if not states or None in states:
+            return {}
+        lasts = [s.log.last(m.iterations) for s, m in zip(states, members)]
+        norms = [last["grad_norm"] for last in lasts]
+        norm = norms[0]
+        if len(norms) > 1:
+            norm = ops.sqrt(sum(ops.square(each) for each in norms))
+        thresholds, scales = (
+            ops.concatenate([last[name] for last in lasts])
+            for name in ("threshold", "scale")
+        )
+        self.added_logs = STEP_LOGS
         return {
             "grad_norm": ops.where(ops.isnan(norm), float("inf"), norm),
-            "clip_threshold": ops.mean(last["threshold"]),
-            "clip_scale": ops.mean(last["scale"]),
+            "clip_threshold": ops.mean(thresholds),
+            "clip_scale": ops.mean(scales),
         }
 
 

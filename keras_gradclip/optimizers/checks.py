@@ -1,6 +1,7 @@
 """What `ClippingMixin` checks before it builds, and after an update."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from keras_gradclip._backend import backend
@@ -47,3 +48,27 @@ def only_overwrites(grads: Sequence[Any], variables: Sequence[Any]) -> bool:
         for gradient, variable in zip(grads, variables)
         if gradient is not None
     )
+
+
+def must_reach_hook(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Returns a method that raises where `method` updates past the clipper.
+
+    For whatever a class may override of what Keras calls for an update; that
+    it does not go on to Keras's own shows only afterwards.
+    """
+
+    @functools.wraps(method)
+    def checked(self: Any, *args: Any, **kwargs: Any) -> Any:
+        self._hook_called = False
+        result = method(self, *args, **kwargs)
+        # An accumulation step that updates nothing does not clip either.
+        passed = self._hook_called or self.gradient_accumulation_steps
+        if self.clipper is not None and not passed:
+            raise RuntimeError(
+                f"{type(self).__name__}.{method.__name__} did not pass its "
+                "gradients on to Keras's update step, so that they were not "
+                f"clipped. Call `super().{method.__name__}(...)` in it."
+            )
+        return result
+
+    return checked

@@ -19,6 +19,7 @@ from keras_gradclip.optimizers.checks import (
     KERAS_CLIPPING,
     check_accumulation,
     check_fit,
+    must_reach_hook,
     only_overwrites,
 )
 from keras_gradclip.optimizers.clip_state import ClipState
@@ -67,6 +68,12 @@ class ClippingMixin(SavedWithClipper):
     """
 
     _unit_axes_source: Callable[[], Any] | None = None
+
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        for name in ("apply", "apply_gradients", "stateless_apply"):
+            if name in vars(cls):
+                setattr(cls, name, must_reach_hook(vars(cls)[name]))
 
     def __init__(self, *args: Any, clipper: Any = None, **kwargs: Any):
         super().__init__(*args, **kwargs)
@@ -179,7 +186,18 @@ class ClippingMixin(SavedWithClipper):
                 "to Keras's update step, so that they were not clipped. Call "
                 "`super().apply(...)` in it."
             )
+        self._hook_called = True  # nothing was left to clip
         return result
+
+    # A base class may have its own of these, which ends in no `apply`.
+
+    @must_reach_hook
+    def apply_gradients(self, grads_and_vars: Any, *args: Any, **kwargs: Any) -> Any:
+        return super().apply_gradients(grads_and_vars, *args, **kwargs)
+
+    @must_reach_hook
+    def stateless_apply(self, *args: Any, **kwargs: Any) -> Any:
+        return super().stateless_apply(*args, **kwargs)
 
     if BACKEND == "tensorflow":
 

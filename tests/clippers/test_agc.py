@@ -154,9 +154,9 @@ def test_unit_axes_of_the_user_come_before_those_of_the_model(key):
 
 
 def test_unit_axes_of_the_model_come_before_the_default():
-    kernel = variable("a/kernel", np.ones((2, 3)))
-    groups = AGC(unit_axes={"b/": [1]}).group([kernel], {"a/kernel": (1,)})
-    assert groups.unit_axes == ((1,),)
+    kernels = [variable(f"{name}/kernel", np.ones((2, 3))) for name in "ab"]
+    groups = AGC(unit_axes={"b/": [0, 1]}).group(kernels, {"a/kernel": (1,)})
+    assert groups.unit_axes == ((1,), (0, 1))
 
 
 def test_unit_axes_of_a_model():

@@ -125,6 +125,43 @@ def test_two_towers_with_a_layer_of_one_name_are_clipped_apart():
 def test_nobody_left_is_an_error_that_lists_the_variables():
     with pytest.raises(ValueError, match=r"leave at least one.*'dense/kernel'"):
         group_variables(variables(), "global", include="nothing")
+    with pytest.raises(ValueError, match=r"The closest are 'dense/kernel'"):
+        group_variables(variables(), "global", include="dnese")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"include": ["dense", "haed"]},
+        {"exclude": "haed"},
+        {"unit_axes": {"haed/kernel": (0,)}},
+    ],
+)
+def test_a_pattern_that_matches_nothing_warns(arguments):
+    (name,) = arguments
+    with pytest.warns(UserWarning, match=f"^`{name}` has.*closest are 'head/"):
+        group_variables(variables(), "unit", **arguments)
+
+
+def nameless(*shapes):
+    return [variable(f"variable_{i}", np.ones(s)) for i, s in enumerate(shapes)]
+
+
+def test_weights_that_nothing_is_known_of_are_told_where_it_matters():
+    weights = nameless((3, 2), (3,))
+    with pytest.warns(UserWarning, match=r"torch's is the first.*unit_axes_of"):
+        groups = group_variables(weights, "unit")
+    assert groups.unit_axes == ((0,), (0,))
+    with pytest.warns(UserWarning, match="a layer of its own.*`ClippedModel`"):
+        group_variables(weights, "layer")
+    # Here it does not.
+    for scope in ("global", "variable"):
+        group_variables(weights, scope)
+    group_variables(nameless((3,)), "unit")
+    group_variables(nameless((3, 2)), "layer")
+    group_variables(weights, "unit", exclude="variable_0")
+    group_variables(weights, "unit", unit_axes={"variable_0": (1,)})
+    group_variables(weights, "unit", known_axes={"variable_0": (1,)})
 
 
 @pytest.mark.parametrize("exclude", [None, "dense/bias", ["dense/bias", "head/kernel"]])

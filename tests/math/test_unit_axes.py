@@ -291,11 +291,3 @@ def test_reversible_embedding():
     both = built(lambda: L.ReversibleEmbedding(7, 3, tie_weights=False), (2, 4))
     expected = {"embeddings": (1,), "reverse_embeddings": (0,)}
     assert below(both, unit_axes_of(both)) == expected
-
-
-@pytest.mark.skipif(keras.backend.backend() != "torch", reason="wraps torch modules")
-def test_torch_modules_have_the_output_first():
-    torch = pytest.importorskip("torch")
-    module = torch.nn.Sequential(torch.nn.Conv2d(3, 5, 2), torch.nn.Linear(4, 2))
-    found = unit_axes_of(L.TorchModuleWrapper(module))
-    assert list(found.values()) == [(1, 2, 3), (0,), (1,), (0,)]

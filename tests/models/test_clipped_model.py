@@ -10,7 +10,7 @@ from helpers.training import RUN_MODES, assert_same, data, fit, mlp, weights
 
 from keras_gradclip import AGC, AutoClip, ClippedModel, optimizers
 from keras_gradclip._backend import backend
-from keras_gradclip._keras import Functional
+from keras_gradclip._keras import Functional, OnlyKerasLogsOnBatch
 
 LOGS = {"grad_norm", "clip_threshold", "clip_scale"}
 
@@ -122,7 +122,11 @@ def test_the_kinds_do_not_disturb_each_other():
     # Keras changes a class's bases when it is first used as functional.
     functional()
     assert Subclassed()(np.zeros((2, 4), "float32")).shape == (2, 1)
-    assert ClippedModel.__bases__ == (backend.TrainStepWithLogs, keras.Model)
+    assert ClippedModel.__bases__ == (
+        backend.TrainStepWithLogs,
+        OnlyKerasLogsOnBatch,
+        keras.Model,
+    )
     assert Functional not in Subclassed.__mro__
 
 
