@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import keras
+from keras.src.backend.common.stateless_scope import in_stateless_scope
 
 BACKEND: str = keras.backend.backend()
 """The active backend. It is fixed for the life of the process."""
@@ -144,6 +145,15 @@ def compile_again(optimizer: Any) -> None:
         inner = getattr(theirs, "inner_optimizer", None)
         if is_traced and any(one is optimizer for one in (theirs, inner)):
             model.make_train_function(force=True)
+
+
+def array_of(variable: Any) -> Any:
+    """The array in which a variable keeps its value, or what stands for it.
+
+    On torch `value` asks three times for settings that do not concern an
+    optimizer's variables, which takes longer than what is done with a small one.
+    """
+    return variable.value if in_stateless_scope() else variable._value
 
 
 def model_of(callback: Any) -> Any:

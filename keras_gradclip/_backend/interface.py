@@ -84,6 +84,12 @@ class Backend(Protocol):
                 may differ in the last bit.
         """
 
+    def norm_together(self, tensors: Sequence[Tensor]) -> Tensor:
+        """Returns the norm of all tensors as one, a scalar in float32.
+
+        0 if there is none.
+        """
+
     def unit_norms(self, tensors: Sequence[Any], axes: Sequence[Any]) -> Tensor:
         """Returns the norms of all units of all tensors, shape `(units,)`.
 
@@ -176,6 +182,9 @@ class Backend(Protocol):
 
     def copy(self, variable: Any) -> Tensor:
         """As `read`, in memory that no assignment writes to."""
+
+    def assign(self, variable: Any, value: Tensor) -> None:
+        """Gives a variable of ours its next value."""
 
     def write_row(self, variable: Any, row: Tensor, values: Tensor) -> None:
         """Replaces one row of a variable, in place where the backend can."""

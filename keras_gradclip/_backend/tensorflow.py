@@ -88,6 +88,12 @@ def were_bounded(
     )
 
 
+def norm_together(tensors: Sequence[Tensor]) -> Tensor:
+    if not tensors:
+        return tf.constant(0.0)
+    return tf.sqrt(tf.reduce_sum(sums_of_squares(tensors)))
+
+
 def unit_norms(tensors: Sequence[Any], axes: Sequence[Any]) -> Tensor:
     sums = [
         tf.reshape(tf.reduce_sum(tf.square(tf.cast(t, "float32")), axis=a), (-1,))
@@ -206,6 +212,10 @@ def read(variable: Any) -> Tensor:
 
 
 copy = read
+
+
+def assign(variable: Any, value: Tensor) -> None:
+    variable.assign(value)
 
 
 def write_row(variable: Any, row: Tensor, values: Tensor) -> None:

@@ -15,6 +15,7 @@ from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
 
 from keras_gradclip._backend import torch_ops
 from keras_gradclip._backend.interface import Clipped, SparseRows, Tensor
+from keras_gradclip._keras import array_of, in_stateless_scope
 
 # Thousands of counts are half the work as int32; one per group is none.
 COUNT_DTYPE, POSITION_DTYPE = "int32", "int64"
@@ -59,6 +60,14 @@ def were_bounded(
 ) -> Tensor:
     # Equal numbers have equal sums where each is taken by itself.
     return before != after
+
+
+def norm_together(tensors: Sequence[Tensor]) -> Tensor:
+    present = [_as_float(t) for t in tensors]
+    if not present:
+        return torch.zeros(())
+    norms = torch._foreach_norm(present, 2, dtype=torch.float32)
+    return torch.linalg.vector_norm(torch.stack(norms))
 
 
 def unit_norms(tensors: Sequence[Any], axes: Sequence[Any]) -> Tensor:
@@ -241,7 +250,7 @@ def numbers(row: Any, made: np.ndarray, exact: Sequence[int]) -> Sequence[Any]:
 
 
 def read(variable: Any) -> Tensor:
-    return variable.value if isinstance(variable, keras.Variable) else variable
+    return array_of(variable) if isinstance(variable, keras.Variable) else variable
 
 
 def copy(variable: Any) -> Tensor:
@@ -251,7 +260,16 @@ def copy(variable: Any) -> Tensor:
 
 def write_row(variable: Any, row: Tensor, values: Tensor) -> None:
     with torch.no_grad():
-        variable.value.index_copy_(0, row.reshape(1).long(), values[None])
+        array_of(variable).index_copy_(0, row.reshape(1).long(), values[None])
+
+
+def assign(variable: Any, value: Tensor) -> None:
+    array = array_of(variable)
+    if in_stateless_scope() or value.shape != array.shape:
+        variable.assign(value)
+        return
+    with torch.no_grad():
+        array.copy_(value)
 
 
 def restore_unless(

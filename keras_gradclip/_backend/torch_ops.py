@@ -11,6 +11,8 @@ from typing import Any
 import keras
 import torch
 
+from keras_gradclip import _keras
+
 Tensor = Any
 
 abs, exp, isfinite, sqrt, square = (
@@ -35,7 +37,7 @@ def __getattr__(name: str) -> Any:
 
 def convert_to_tensor(x: Any, dtype: Any = None) -> Tensor:
     if isinstance(x, keras.Variable):
-        x = x.value
+        x = _keras.array_of(x)
     if isinstance(x, torch.Tensor) and (dtype is None or x.dtype == _dtype(dtype)):
         return x
     return keras.ops.convert_to_tensor(x, dtype)

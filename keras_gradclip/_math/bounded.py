@@ -33,7 +33,7 @@ class Bounded:
             for i, gradient in enumerate(gradients)
             if gradient is not None and groups.group_of[i] is not None
         }
-        if present and len(groups) == 1 and not groups.left_out:
+        if present and groups.is_whole:
             within = self._clip_as_one(present, bound)
         else:
             within = self._clip_by_group(present, bound, groups)

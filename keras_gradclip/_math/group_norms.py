@@ -7,7 +7,12 @@ import numpy as np
 
 from keras_gradclip._backend import ops
 from keras_gradclip._math.groups import Groups
-from keras_gradclip._math.norms import constant, sums_of_squares, whole_norm
+from keras_gradclip._math.norms import (
+    constant,
+    norm_together,
+    sums_of_squares,
+    whole_norm,
+)
 from keras_gradclip._math.scaling import scale_by_group
 
 Tensor = Any
@@ -30,6 +35,10 @@ class GroupNorms:
         self, gradients: Sequence[Any], weights: Sequence[Any], groups: Groups
     ):
         self._gradients, self._weights, self._groups = gradients, weights, groups
+        if groups.is_whole:
+            self.whole = norm_together(gradients)
+            self.norms = ops.reshape(self.whole, (1,))
+            return
         self._sums = sums_of_squares(gradients)
         self.norms = ops.sqrt(groups.sums(self._sums))
         self.whole = whole_norm(self._sums)
@@ -56,9 +65,11 @@ class GroupNorms:
     def whole_after(self, scales: Tensor) -> Tensor:
         """Returns the norm of the whole gradient after scaling, if it is finite."""
         after = self.norms * scales
+        if self._groups.is_whole:
+            return ops.reshape(after, ())
         left_out = self._groups.left_out
         if not left_out:
-            return after[0] if len(self._groups) == 1 else _norm(after)
+            return _norm(after)
         others = ops.take(self._sums, np.asarray(left_out, "int32"))
         return ops.sqrt(ops.sum(ops.square(after)) + ops.sum(others))
 

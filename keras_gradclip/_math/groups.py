@@ -11,6 +11,7 @@ import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -46,6 +47,11 @@ class Groups:
     def full(self, value: float) -> np.ndarray:
         """Returns one number for each group, float32: for an initial state."""
         return np.full((len(self),), value, "float32")
+
+    @cached_property
+    def is_whole(self) -> bool:
+        """Whether there is one group, of which all variables are."""
+        return len(self) == 1 and not self.left_out
 
     @property
     def left_out(self) -> list[int]:

@@ -24,6 +24,12 @@ def sums_of_squares(gradients: Sequence[Any]) -> Tensor:
     return backend.sums_of_squares([_summed(gradient) for gradient in gradients])
 
 
+def norm_together(gradients: Sequence[Any]) -> Tensor:
+    """Returns the norm of all gradients as one, a scalar in float32."""
+    present = [_summed(g) for g in gradients if g is not None]
+    return backend.norm_together(present)
+
+
 def whole_norm(sums: Tensor) -> Tensor:
     """Returns the norm of the whole gradient, a scalar.
 

@@ -68,7 +68,7 @@ class AutoClip(base.HistoryClipper):
             warn(
                 "`percentile` is one of 0 to 100, not a share of 0 to 1. "
                 f"Received: percentile={self.percentile}",
-                stacklevel=4,
+                stacklevel=3,
             )
         self._history: History = (
             WholeHistory() if self.window is None else WindowHistory(self.window)

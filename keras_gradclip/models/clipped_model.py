@@ -9,7 +9,8 @@ from keras import ops
 from keras_gradclip._backend import backend
 from keras_gradclip._keras import Functional, OnlyKerasLogsOnBatch, bypasses_hook
 from keras_gradclip._math.model_weights import ModelWeights
-from keras_gradclip.optimizers import ClippingMixin, add_clipper
+from keras_gradclip.optimizers import ClippingMixin
+from keras_gradclip.optimizers.add_clipper import give_clipper
 from keras_gradclip.optimizers.members import clips_already, members_of
 
 STEP_LOGS = frozenset({"grad_norm", "clip_threshold", "clip_scale"})
@@ -139,7 +140,7 @@ class ClippedModel(_TrainStepWithLogs, OnlyKerasLogsOnBatch, keras.Model):
             clipper = "autoclip"
         if clipper is not None:
             try:
-                add_clipper(optimizer, clipper)
+                give_clipper(optimizer, clipper, lambda: ModelWeights(self))
             except Exception:
                 self.compiled = False  # not without what was asked for
                 raise

@@ -40,6 +40,11 @@ def add_clipper(optimizer: Any, clipper: Any = "autoclip") -> Any:
     model.compile(optimizer, loss="mse")
     ```
     """
+    return give_clipper(optimizer, clipper)
+
+
+def give_clipper(optimizer: Any, clipper: Any, unit_axes_source: Any = None) -> Any:
+    """As `add_clipper`, for a model that knows the axes of its units."""
     if isinstance(optimizer, str):
         optimizer = keras.optimizers.get(optimizer)
     if not isinstance(optimizer, keras.optimizers.Optimizer):
@@ -48,7 +53,7 @@ def add_clipper(optimizer: Any, clipper: Any = "autoclip") -> Any:
             f"Received: optimizer={optimizer!r}"
         )
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-        add_clipper(optimizer.inner_optimizer, clipper)
+        give_clipper(optimizer.inner_optimizer, clipper, unit_axes_source)
         return optimizer
     if getattr(optimizer, "clipper", None) is not None:
         raise ValueError(
@@ -58,6 +63,8 @@ def add_clipper(optimizer: Any, clipper: Any = "autoclip") -> Any:
     before = optimizer.__class__
     if not isinstance(optimizer, ClippingMixin):
         optimizer.__class__ = TWINS.get(before) or _subclass(before)
+    if unit_axes_source is not None:
+        optimizer._set_unit_axes_source(unit_axes_source)
     try:
         optimizer.clipper = clipper
     except ValueError:

@@ -41,15 +41,18 @@ class ClipLog:
         """Writes a step's row."""
         whole = (ops.reshape(v, (1,)) for v in (record.whole, record.whole_after))
         parts = (record.norms, record.thresholds, record.scales, *whole)
-        backend.write_row(self.variable, self._row_of(step), ops.concatenate(parts))
+        row = ops.concatenate(parts)
+        backend.write_row(self.variable, self._position_of(step), row)
 
-    def _row_of(self, step: Any) -> Any:
+    def _position_of(self, step: Any) -> Any:
         # In this order: TensorFlow counts steps beyond an int32.
         return ops.cast(ops.convert_to_tensor(step) % self.length, "int32")
 
     def last(self, until: Any) -> dict[str, Any]:
         """Returns the row of the step before `until`, on the device."""
-        return self._columns(ops.take(self.variable, self._row_of(until - 1), axis=0))
+        return self._columns(
+            ops.take(self.variable, self._position_of(until - 1), axis=0)
+        )
 
     def history(self, since: int, until: int) -> dict[str, np.ndarray]:
         """Returns what the log holds of the steps in `[since, until)`."""

@@ -86,7 +86,7 @@ class ClipState(KerasSaveable):
             self._finite.assign(ops.cast(record.finite, "float32"))
             self._count_skipped(record.finite)
         for name, value in state.items():
-            self.state[name].assign(value)
+            backend.assign(self.state[name], value)
         return clipped
 
     def was_finite(self) -> Any:

@@ -121,6 +121,19 @@ def test_copies_are_no_part_of_a_graph():
     np.testing.assert_array_equal(array(copied), [1.0, 2.0])
 
 
+def test_assign_replaces_the_value_in_every_scope():
+    variable = made(TABLE)
+    backend.assign(variable, tensor(TABLE + 1.0))
+    np.testing.assert_array_equal(array(variable), TABLE + 1.0)
+    with keras.StatelessScope(state_mapping=[(variable, tensor(TABLE))]) as scope:
+        np.testing.assert_array_equal(array(backend.read(variable)), TABLE)
+        backend.assign(variable, tensor(TABLE + 2.0))
+        np.testing.assert_array_equal(array(backend.read(variable)), TABLE + 2.0)
+    value = scope.get_current_value(variable)
+    np.testing.assert_array_equal(array(value), TABLE + 2.0)
+    np.testing.assert_array_equal(array(variable), TABLE + 1.0)
+
+
 @pytest.mark.parametrize("row", [0, 1, 2])
 def test_write_row_replaces_one_row(row):
     variable = made(TABLE)

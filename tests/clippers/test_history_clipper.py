@@ -95,6 +95,6 @@ def test_a_constructor_of_its_own_works_as_well():
         def get_config(self):
             return {"factor": self.factor, **super().get_config()}
 
-    again = round_trip(Old(0.5, scope="layer", exclude="bias"))
-    assert (again.factor, again.scope, again.exclude) == (0.5, "layer", "bias")
+    again = round_trip(Old(0.5, scope="layer", include="kernel"))
+    assert (again.factor, again.scope, again.include) == (0.5, "layer", "kernel")
     np.testing.assert_allclose(run(again, [2.0]).thresholds, [[0.5]])
