@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from examples.dqn.envs.making import make_env, make_environments
-from examples.dqn.errors import ConfigError
+from examples.dqn.envs.trying import try_environment
+from examples.dqn.errors import ConfigError, RunError, Stopped
 from examples.dqn.evaluate import evaluate
+from examples.dqn.networks.policy import Policy
 from examples.dqn.runs.checkpoint import read_newest
 from examples.dqn.runs.folder import held, make_run_folder, write_config
-from examples.dqn.runs.interrupt import Interrupt
+from examples.dqn.runs.interrupt import PATIENCE, Interrupt
 from examples.dqn.runs.quiet import silent_libraries
 from examples.dqn.runs.seeds import has_seeds, parse_seeds, resume_seeds, train_seeds
 from examples.dqn.runs.video import check_video, record_episode
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 os.environ["KERAS_BACKEND"] = "tensorflow"
 # What TensorFlow says about itself would drown what we say about the run.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+FAREWELL = 5.0
+"""Seconds that the final episodes of an interrupted run may take."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ def _train(
         trainer.envs.close()
     if interrupt.name:
         print(f"{interrupt.name}: stopped at step {trainer.step:,}, saved")
-    return _finish(config, folder, trainer, final_seed, started)
+    return _finish(config, folder, trainer, final_seed, started, interrupt)
 
 
 def _make_trainer(
@@ -100,7 +105,7 @@ def _make_trainer(
         configure_devices(config.threads, config.logical_devices)
         strategy = make_strategy(config.strategy, config.batch_size)
     envs = make_environments(
-        config.env_id,
+        config,
         config.num_envs,
         env_seed,
         config.frame_stack,
@@ -118,19 +123,35 @@ def _make_trainer(
 
 
 def _finish(
-    config: Config, folder: Path, trainer: "Trainer", seed: int, started: float
+    config: Config,
+    folder: Path,
+    trainer: "Trainer",
+    seed: int,
+    started: float,
+    interrupt: Interrupt,
 ) -> Result:
-    """Plays the final episodes, and writes all that a run leaves."""
+    """Plays the final episodes, and writes all that a run leaves.
+
+    Raises:
+        RunError: If a signal ends the episodes; they can be played later.
+    """
     from examples.dqn.runs.run_plot import plot_run
 
     policy = trainer.kept_policy()
-    returns, last_returns = (
-        evaluate(player, config.env_id, config.final_episodes, seed)
-        for player in (policy, trainer.agent.policy())
-    )
     trainer.agent.save(folder, policy)
-    title = f"{config.env_id}, seed {config.seed}: {_score(returns)}"
-    plot_run(folder / "run.png", title, trainer.history, _solved_at(config.env_id))
+    title, solved_at = f"{config.env_id}, seed {config.seed}", _solved_at(config)
+    try:
+        returns, last_returns = _play_last(
+            [policy, trainer.agent.policy()], config, seed, interrupt
+        )
+    except Stopped:
+        plot_run(folder / "run.png", title, trainer.history, solved_at)
+        raise RunError(
+            "stopped in the final episodes, so there is no score; "
+            f"--resume {folder} plays them"
+        ) from None
+    title = f"{title}: {_score(returns)}"
+    plot_run(folder / "run.png", title, trainer.history, solved_at)
     result = Result(
         score=float(returns.mean()),
         returns=returns,
@@ -141,14 +162,42 @@ def _finish(
     )
     write_result(folder, trainer.step, result)
     if config.video:
-        record_episode(folder / "policy.gif", policy, config.env_id, seed)
+        record_episode(folder / "policy.gif", policy, config, seed)
     return result
+
+
+def _play_last(
+    policies: list[Policy], config: Config, seed: int, interrupt: Interrupt
+) -> list[np.ndarray]:
+    """The final episodes of each policy; a signal is heard here as well."""
+    from examples.dqn.runs.report import Waiting
+
+    waiting = Waiting(sys.stdout)
+
+    def play(interrupt: Interrupt, seconds: float) -> list[np.ndarray]:
+        def tick(step: int, playing: int) -> None:
+            if interrupt.waits(seconds):
+                raise Stopped
+            waiting(step, playing)
+
+        return [
+            evaluate(
+                policy, config, config.final_episodes, seed, tick, config.eval_envs
+            )
+            for policy in policies
+        ]
+
+    if interrupt.name:  # A score, if it is there soon; another signal ends all.
+        return play(interrupt, FAREWELL)
+    with Interrupt() as late:
+        return play(late, PATIENCE)
 
 
 def _begin(config: Config) -> tuple[Config, Path, dict[str, Any] | None]:
     """The configuration, the folder and, if it is resumed, the state of a run."""
     if config.resume is None:
         check_environment(config)  # Before there is a folder.
+        check_clipper(config)
         return config, make_run_folder(config), None
     with silent_libraries():
         state, complaints = read_newest(config.resume / "checkpoints")
@@ -179,16 +228,29 @@ def check_environment(config: Config) -> None:
     Raises:
         ConfigError: With the reason.
     """
-    make_env(config.env_id).close()
+    try_environment(config, alone=config.eval_envs == "training")
     if config.video:
-        check_video(config.env_id)
+        check_video(config)
 
 
-def _solved_at(env_id: str) -> float | None:
+def check_clipper(config: Config) -> None:
+    """Refuses a clipper that does not know the scope.
+
+    Raises:
+        ConfigError: With the reason.
+    """
+    if config.clip_scope is None:
+        return  # Keras is not waited for.
+    with silent_libraries():
+        from examples.dqn.optimizer import make_clipper
+    make_clipper(config)
+
+
+def _solved_at(config: Config) -> float | None:
     """The return at which Gymnasium calls the environment solved, if it says."""
-    env = make_env(env_id)
+    env = make_env(config)
     env.close()
-    return env.spec.reward_threshold
+    return env.spec.reward_threshold if env.spec else None
 
 
 def _score(returns: np.ndarray) -> str:
@@ -204,6 +266,7 @@ def _run(command: Command, config: Config) -> None:
     if command.seeds is not None:
         seeds = parse_seeds(command.seeds)
         check_environment(config)
+        check_clipper(config)
         train_seeds(config, seeds, command.jobs)
         return
     if config.resume is not None and has_seeds(config.resume):

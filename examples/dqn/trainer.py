@@ -1,14 +1,15 @@
 """The loop: collect environment steps, learn from the replay, repeat."""
 
 import pickle
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from examples.dqn.agent import Agent
+from examples.dqn.agent import Agent, Updates
 from examples.dqn.envs.environments import Environments, Steps
 from examples.dqn.envs.returns import Returns
-from examples.dqn.errors import RunError, environment_error
+from examples.dqn.errors import RunError, Stopped, environment_error
 from examples.dqn.evaluate import evaluate
 from examples.dqn.networks.policy import Policy
 from examples.dqn.replay.making import make_replay
@@ -22,7 +23,20 @@ from examples.dqn.schedules import epsilon_schedule
 from examples.dqn.settings.config import Config
 
 # What a checkpoint holds of a trainer as it is.
-RESTORED = ("step", "replay", "nstep", "returns", "generator", "history", "best")
+RESTORED = (
+    *("step", "cycle", "replay", "nstep", "returns", "generator", "history"),
+    "best",
+)
+
+
+@dataclass
+class Cycle:
+    """What is played, learned and evaluated before a row is recorded."""
+
+    began: int
+    """The step before its first."""
+    learned: dict[str, float] | None = None
+    """What its row says of its updates; None while it is played."""
 
 
 class Trainer:
@@ -64,30 +78,54 @@ class Trainer:
         self.best: tuple[float, Policy] | None = None
         self.history = History()
         self.step = 0
+        self.cycle: Cycle | None = None
+        """What is going on, None between two cycles."""
+        self._interrupt: Interrupt | None = None
 
     def run(self, interrupt: Interrupt | None = None) -> History:
         """Trains for `total_steps` environment steps, or until interrupted.
+
+        An interrupt waits for the end of a cycle, unless that takes long: then the
+        cycle is left where it is, and saved so.
 
         Raises:
             RunError: If the environments or the disk fail; what was saved last
                 can be resumed.
         """
-        config = self.config
+        self._interrupt = interrupt
         if not self.step:
             self.save()
-        while self.step < config.total_steps and not (interrupt and interrupt.name):
-            before = self.step
-            self._collect(min(before + config.train_every, config.total_steps))
-            metrics: dict[str, float] = {}
-            if self.step >= config.learning_starts:
-                metrics |= self._learn()
-            if self.step // config.eval_every > before // config.eval_every:
-                metrics |= self._evaluate()
-            self._record(metrics)
-            if self.step // config.checkpoint_every > before // config.checkpoint_every:
-                self.save()
+        try:
+            while self.cycle or self.step < self.config.total_steps:
+                if interrupt and interrupt.name:
+                    break
+                self._run_cycle()
+        except Stopped:
+            pass
         self.save()
         return self.history
+
+    def _run_cycle(self) -> None:
+        """Runs a cycle, or what is left of one."""
+        config = self.config
+        cycle = self.cycle = self.cycle or Cycle(self.step)
+        before = cycle.began
+        if cycle.learned is None:
+            self._collect(min(before + config.train_every, config.total_steps))
+            learns = self.step >= config.first_update
+            cycle.learned = self._learn(before) if learns else {}
+        metrics = dict(cycle.learned)
+        if self.step // config.eval_every > before // config.eval_every:
+            metrics |= self._evaluate()
+        self._record(metrics)
+        self.cycle = None
+        if self.step // config.checkpoint_every > before // config.checkpoint_every:
+            self.save()
+
+    def _wait(self) -> None:
+        """Leaves what takes long, if a signal waits for it."""
+        if self._interrupt and self._interrupt.waits():
+            raise Stopped
 
     def save(self) -> None:
         """Writes a checkpoint from which `restore` goes on as if never stopped."""
@@ -125,10 +163,13 @@ class Trainer:
             self.envs.close()
             self.envs = pickle.loads(state["envs"])
             return True
-        # The environments are new, so no step of theirs waits for more.
+        self._begin_episodes()
+        return False
+
+    def _begin_episodes(self) -> None:
+        """No step of an earlier episode waits for more."""
         for part in (self.replay.store, self.nstep, self.returns):
             part.begin_episodes()
-        return False
 
     def kept_policy(self) -> Policy:
         """The policy that the final score is for."""
@@ -138,8 +179,16 @@ class Trainer:
 
     def _collect(self, end: int) -> None:
         """Plays until step `end`, and checks what came in."""
-        collected = []
+        collected: list[Transitions] = []
+        try:
+            self._play(end, collected)
+        finally:
+            self._check_numbers(collected)
+
+    def _play(self, end: int, collected: list[Transitions]) -> None:
+        """Plays until step `end`, into the list and the replay."""
         while self.step < end:
+            self._wait()
             epsilon = self.epsilon(self.step)
             actions = self.policy.explore(
                 self.envs.observations, epsilon, self.generator
@@ -154,7 +203,6 @@ class Trainer:
             collected.append(self._remember(steps.first(left)))
             finished = self.returns.push(steps)
             self.history.episodes += [(self.step, value) for value in finished]
-        self._check_numbers(collected)
 
     def _remember(self, steps: Steps) -> Transitions:
         """Counts steps, and puts into the replay what is complete with them."""
@@ -168,42 +216,77 @@ class Trainer:
         """Refuses what no agent can learn from, before any of it is learned."""
         # Once for all: a check of each step would cost as much as the step.
         for name, parts in zip(Transitions._fields, zip(*collected)):
-            if not np.isfinite(np.concatenate(parts)).all():
+            numbers = np.concatenate(parts)
+            with np.errstate(over="ignore"):
+                held = numbers.astype(np.float32, copy=False)
+            if not np.isfinite(held).all():
                 raise RunError(
                     f"{self.config.env_id} gives {name.replace('_', ' ')} that are "
                     f"not finite, at or before step {self.step}"
                 )
 
-    def _learn(self) -> dict[str, float]:
-        """Runs one block of updates."""
+    def _learn(self, began: int) -> dict[str, float]:
+        """Runs one block of updates, after the steps from `began` on."""
         updates = self.config.updates_per_train
         sample = self.replay.sample(self.generator, updates, self.config.batch_size)
         found = self.agent.update(sample.batches, sample.weights)
+        self._check_values(found)
         self.replay.feedback(sample.rows, found.errors)
         self.policy = self.agent.policy()
         metrics = {"loss": float(found.losses.mean())}
         clips = self.agent.clip_history(since=self.agent.updates - updates)
         if clips:
             # Drawn over the steps that the block learned from last, not in a heap.
-            first = self.step - self.config.train_every
-            steps = np.linspace(first, self.step, updates, endpoint=False)
+            steps = np.linspace(began, self.step, updates, endpoint=False)
+            # The log may be shorter than the block: then it holds the last ones.
+            steps = steps[updates - len(clips["norm"]) :]
             self.history.clips.append(clips | {"step": steps})
             metrics["norm"] = float(np.median(clips["norm"]))
             metrics["threshold"] = float(np.median(clips["threshold"]))
             metrics["clip_fraction"] = float(clips["clipped"].mean())
         return metrics
 
+    def _check_values(self, found: Updates) -> None:
+        """Tells of values that have left float32, in the block in which they do."""
+        finite = np.isfinite(found.losses) & np.isfinite(found.errors).all(axis=1)
+        if not finite.all():
+            update = self.agent.updates - len(finite) + int(np.argmin(finite)) + 1
+            raise RunError(
+                f"the loss or a value is not finite at update {update:,}, before step "
+                f"{self.step:,}: the network has diverged; a smaller learning_rate or "
+                "another clipper may keep it"
+            )
+
     def _evaluate(self) -> dict[str, float]:
-        """Plays without exploration, on environments of its own, and keeps the best."""
+        """Plays without exploration, and keeps the best.
+
+        Raises:
+            Stopped: If a signal waits; the evaluation can be played again.
+        """
         config = self.config
+        lent = self.envs.first if config.eval_envs == "training" else None
         returns = evaluate(
-            self.policy, config.env_id, config.eval_episodes, self.eval_seed
+            self.policy,
+            config,
+            config.eval_episodes,
+            self.eval_seed,
+            self._tick,
+            config.eval_envs,
+            lent,
         )
+        if lent is not None:
+            # A seed of their own, or they would repeat what follows an evaluation.
+            self.envs.begin(int(self.generator.integers(2**31)))
+            self._begin_episodes()
         mean = float(returns.mean())
         if self.best is None or mean >= self.best[0]:
             self.best = mean, self.policy
         self.history.evaluations.append((self.step, mean))
         return {"greedy_return": mean}
+
+    def _tick(self, step: int, playing: int) -> None:
+        self._wait()
+        self.report.wait(step, playing)
 
     def _record(self, metrics: dict[str, float]) -> None:
         episodes = self.history.episodes
