@@ -41,6 +41,7 @@ def make_clipper(settings: ClippingSettings) -> keras_gradclip.Clipper | None:
         return rule(**arguments)
     except ValueError as error:  # a scope that the rule does not know
         reason = " ".join(str(error).split()).partition(" Received:")[0]
+        reason = reason.replace("`scope` must be", "it must be").rstrip(".")
         raise ConfigError(
             f"clip_scope must be one that clipper={settings.clipper!r} knows "
             f"({reason}) Received: clip_scope={settings.clip_scope!r}"

@@ -1,4 +1,4 @@
-"""Words of a command line as people write them: 1e5 steps, and flags half remembered."""
+"""Words of a command line as people write them: 1e5 steps, flags half remembered."""
 
 import difflib
 import re
@@ -13,6 +13,7 @@ ELSEWHERE = {
     "env": "env-id",
     "exploration-fraction": "epsilon-fraction",
     "max-grad-norm": "clip-max-norm",
+    "steps": "total-steps",
     "tau": "target-rate",
     "timesteps": "total-steps",
     "total-timesteps": "total-steps",
