@@ -39,7 +39,9 @@ class PlainNumbers(gymnasium.Wrapper):
             space = spaces.utils.flatten_space(declared)
             if not isinstance(space, spaces.Box):
                 raise TypeError(f"Gymnasium makes no vectors of {declared}.")
-            if space.dtype != FLOAT32:
+            if len(declared.shape or ()) == 1 and declared.dtype == FLOAT32:
+                space = declared
+            elif space.dtype != FLOAT32:
                 # No bounds: nobody asks for them, and some float32 cannot hold.
                 space = spaces.Box(-np.inf, np.inf, space.shape, FLOAT32)
         self.observation_space = space
