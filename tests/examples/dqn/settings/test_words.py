@@ -78,5 +78,5 @@ def test_arguments_of_an_environment_may_be_a_dictionary():
 def test_first_transition_of_several_steps():
     config = Config(learning_starts=1, n_step=5, num_envs=3)
     assert config.first_update == 13
-    with pytest.raises(ConfigError, match="after 13 of total_steps=12.*n_step=5"):
+    with pytest.raises(ConfigError, match=r"after 13 of total_steps=12.*n_step=5"):
         Config(learning_starts=1, n_step=5, num_envs=3, total_steps=12)
