@@ -17,7 +17,7 @@ from examples.dqn.evaluate import evaluate
 from examples.dqn.networks.policy import Policy
 from examples.dqn.runs.checkpoint import read_newest
 from examples.dqn.runs.folder import held, make_run_folder, write_config
-from examples.dqn.runs.interrupt import PATIENCE, Interrupt
+from examples.dqn.runs.interrupt import Interrupt
 from examples.dqn.runs.quiet import silent_libraries
 from examples.dqn.runs.seeds import has_seeds, parse_seeds, resume_seeds, train_seeds
 from examples.dqn.runs.video import check_video, record_episode
@@ -174,7 +174,7 @@ def _play_last(
 
     waiting = Waiting(sys.stdout)
 
-    def play(interrupt: Interrupt, seconds: float) -> list[np.ndarray]:
+    def play(interrupt: Interrupt, seconds: float | None = None) -> list[np.ndarray]:
         def tick(step: int, playing: int) -> None:
             if interrupt.waits(seconds):
                 raise Stopped
@@ -190,7 +190,7 @@ def _play_last(
     if interrupt.name:  # A score, if it is there soon; another signal ends all.
         return play(interrupt, FAREWELL)
     with Interrupt() as late:
-        return play(late, PATIENCE)
+        return play(late)
 
 
 def _begin(config: Config) -> tuple[Config, Path, dict[str, Any] | None]:

@@ -5,6 +5,10 @@ import numpy as np
 from gymnasium import spaces
 
 
+def plain(side):
+    return np.array([side, 0], np.float32)
+
+
 class Side(gymnasium.Env):
     """Action 1 pays where the light was on the right, action 0 where on the left.
 
@@ -16,7 +20,7 @@ class Side(gymnasium.Env):
 
     def __init__(self, space=None, give=None, reward=float, flag=bool, length=0):
         self.observation_space = space or spaces.Box(-1, 1, (2,), np.float32)
-        self.give = give or (lambda side: np.array([side, 0], np.float32))
+        self.give = give or plain
         self.reward, self.flag, self.length = reward, flag, length
         self.actions = []
 

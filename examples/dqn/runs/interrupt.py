@@ -23,12 +23,15 @@ class Interrupt:
         """The signal that came, None if none has."""
         self._heard_at = 0.0
 
-    def waits(self, seconds: float = PATIENCE) -> bool:
-        """Whether a signal has been waiting for so long.
+    def waits(self, seconds: float | None = None) -> bool:
+        """Whether a signal has been waiting for so long; None is `PATIENCE`.
 
         What soon comes to a good end may do so; what takes long is to be left.
         """
-        return bool(self.name) and time.monotonic() - self._heard_at >= seconds
+        if self.name is None:
+            return False
+        patience = PATIENCE if seconds is None else seconds
+        return time.monotonic() - self._heard_at >= patience
 
     def __enter__(self) -> "Interrupt":
         numbers = list(self.SIGNALS)

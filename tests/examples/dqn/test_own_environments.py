@@ -1,0 +1,205 @@
+# ruff: noqa: E402
+"""Whole runs on environments as people write them."""
+
+import os
+import signal
+import time
+
+import keras
+import numpy as np
+import pytest
+
+if keras.backend.backend() != "tensorflow":
+    pytest.skip("the DQN example runs on TensorFlow", allow_module_level=True)
+pytest.importorskip("gymnasium")
+pytest.importorskip("matplotlib")
+pytest.importorskip("tyro")
+
+from helpers.dqn_own_envs import Side, register, register_all
+from helpers.dqn_runs import SMALL, assert_same, run_until
+
+from examples.dqn import evaluate as evaluate_module
+from examples.dqn import play, trainer
+from examples.dqn.agent import Agent
+from examples.dqn.envs.making import make_env
+from examples.dqn.runs import interrupt
+from examples.dqn.runs.checkpoint import read_newest
+from examples.dqn.settings.command_line import flags_of
+from examples.dqn.settings.config import Config
+from examples.dqn.train import main, run_command
+
+register_all()
+QUICK = {**SMALL, "total_steps": 768, "learning_starts": 256}
+
+
+def words(folder, **settings):
+    return ["--run-folder", str(folder), *flags_of(Config(**{**QUICK, **settings}))]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"env_id": "OwnInts-v0", "train_every": 64},
+        {"env_id": "OwnParts-v0", "num_envs": 2, "vectorization": "sync"},
+        {"env_id": "OwnSized-v0", "env_kwargs": ("size=3",), "eval_envs": "one"},
+        {"env_id": "OwnEndless-v0", "max_episode_steps": 30},
+        {"env_id": "OwnOnlyOne-v0", "eval_envs": "training"},
+    ],
+    ids=lambda settings: settings["env_id"],
+)
+def test_run_and_what_is_played_afterwards(settings, tmp_path, capsys):
+    assert run_command(words(tmp_path / "run", **settings)) == 0
+    assert play.run_command([str(tmp_path / "run"), "--episodes", "2"]) == 0
+    assert "mean return" in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_whatever_kind_the_first_observation_has_the_run_is_the_same(tmp_path):
+    register("OwnPlain-v0", Side)
+    for name in ("OwnPlain", "OwnInts", "OwnDoubles", "OwnReward"):
+        main(Config(**QUICK, env_id=f"{name}-v0", run_folder=tmp_path / name))
+    tables = [(folder / "metrics.csv").read_text() for folder in tmp_path.iterdir()]
+    assert len(tables) == 4
+    assert len({*tables}) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"env_id": "OwnShape-v0"}, "of shape (2,), declared is (3,)"),
+        ({"env_id": "OwnOnlyOne-v0"}, "eval_envs must be 'training'"),
+        ({"clipper": "zclip", "clip_scope": "unit"}, "Received: clip_scope='unit'"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("seeds", [[], ["--seeds", "0..1"]], ids=str)
+def test_fault_is_told_before_there_is_a_folder(
+    settings, told, seeds, tmp_path, capsys
+):
+    assert run_command([*words(tmp_path / "run", **settings), *seeds]) == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_run_that_learns_before_its_first_transition(tmp_path):
+    settings = dict(learning_starts=1, train_every=4, updates_per_train=1, n_step=5)
+    settings |= dict(total_steps=60, run_folder=tmp_path)
+    config = Config(**{**QUICK, **settings})
+    assert main(config).updates == config.total_updates == 14
+
+
+def test_evaluations_on_the_training_environment_are_resumed(tmp_path):
+    settings = dict(env_id="OwnEndless-v0", max_episode_steps=30, n_step=3)
+    settings |= dict(eval_envs="training", eval_every=128)
+    main(Config(**{**SMALL, **settings}, run_folder=tmp_path / "whole"))
+    run_until(890, tmp_path / "broken", **settings)
+    main(Config(resume=tmp_path / "broken"))
+    assert_same(tmp_path / "whole", tmp_path / "broken")
+
+
+def test_loss_that_is_not_finite_ends_the_run_with_one_line(
+    tmp_path, capsys, monkeypatch
+):
+    update = Agent.update
+
+    def diverged(self, batches, weights):
+        found = update(self, batches, weights)
+        if self.updates > 30:
+            found.losses[3] = np.nan
+        return found
+
+    monkeypatch.setattr(Agent, "update", diverged)
+    assert run_command(words(tmp_path / "run")) == 1
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert "not finite at update 28, before step 640: the network has div" in told
+    assert read_newest(tmp_path / "run" / "checkpoints")[0]["step"] == 512
+
+
+def signal_when(monkeypatch, place, name, due):
+    """Sends SIGTERM once, before something that is due."""
+    original, sent = getattr(place, name), []
+
+    def signalled(*arguments, **settings):
+        if due(*arguments) and not sent:
+            sent.append(True)
+            os.kill(os.getpid(), signal.SIGTERM)
+        return original(*arguments, **settings)
+
+    monkeypatch.setattr(place, name, signalled)
+
+
+@pytest.mark.parametrize("where", ["evaluation", "cycle"])
+def test_signal_is_heard_in_the_middle_and_nothing_is_lost(
+    where, tmp_path, capsys, monkeypatch
+):
+    settings = {**QUICK, "env_id": "OwnEndless-v0", "max_episode_steps": 40}
+    main(Config(**settings, run_folder=tmp_path / "whole"))
+    with monkeypatch.context() as patch:
+        patch.setattr(interrupt, "PATIENCE", 0.0)
+        if where == "evaluation":
+            signal_when(patch, trainer.Trainer, "_tick", lambda *_: True)
+            step = 512
+        else:
+            due = lambda self, _: self.step == 300  # noqa: E731
+            signal_when(patch, trainer.Trainer, "_remember", due)
+            step = 301
+        assert run_command(words(tmp_path / "run", **settings)) == 0
+    assert f"SIGTERM: stopped at step {step}, saved" in capsys.readouterr().out
+    assert read_newest(tmp_path / "run" / "checkpoints")[0]["step"] == step
+    main(Config(resume=tmp_path / "run"))
+    assert_same(tmp_path / "whole", tmp_path / "run")
+
+
+def test_signal_ends_the_final_episodes(tmp_path, capsys, monkeypatch):
+    settings = {**QUICK, "env_id": "OwnEndless-v0", "max_episode_steps": 40}
+    with monkeypatch.context() as patch:
+        patch.setattr(interrupt, "PATIENCE", 0.0)
+        patch.setattr("examples.dqn.train.evaluate", signalled_evaluate)
+        assert run_command(words(tmp_path / "run", **settings)) == 1
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert f"no score; --resume {tmp_path / 'run'} plays them" in told
+    assert (tmp_path / "run" / "policy.keras").exists()
+    assert not (tmp_path / "run" / "result.json").exists()
+    assert run_command(["--resume", str(tmp_path / "run")]) == 0
+    assert (tmp_path / "run" / "result.json").exists()
+
+
+def signalled_evaluate(policy, played, episodes, seed, tick, envs):
+    os.kill(os.getpid(), signal.SIGTERM)
+    return evaluate_module.evaluate(policy, played, episodes, seed, tick, envs)
+
+
+def test_long_evaluation_tells_that_it_goes_on(tmp_path, capsys, monkeypatch):
+    settings = {**QUICK, "env_id": "OwnEndless-v0", "max_episode_steps": 40}
+    clock = iter(range(0, 10**9, 5))
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    assert run_command(words(tmp_path / "run", **settings)) == 0
+    told = capsys.readouterr().out
+    assert "greedy episodes: 2 to go at step " in told
+    assert "--max-episode-steps ends them earlier" in told
+
+
+def test_environments_of_an_evaluation_are_closed_when_it_is_left(monkeypatch):
+    closed = []
+    monkeypatch.setattr(Side, "close", lambda self: closed.append(self), raising=False)
+
+    class First:
+        frame_stack = None
+
+        def greedy(self, observations):
+            return np.zeros(len(observations), int)
+
+    def leave(step, playing):
+        assert (step, playing) == (1, 3)
+        raise trainer.Stopped
+
+    with pytest.raises(trainer.Stopped):
+        evaluate_module.evaluate(First(), "OwnEndless-v0", 3, 0, leave)
+    assert len(closed) == 3
+    env = make_env("OwnEndless-v0")
+    with pytest.raises(trainer.Stopped):
+        evaluate_module.evaluate(First(), "OwnEndless-v0", 3, 0, leave, "one", env)
+    assert len(closed) == 3  # It is not ours.
