@@ -1,4 +1,3 @@
-# ruff: noqa: E402
 """Whole runs on environments as people write them."""
 
 import os
