@@ -196,7 +196,7 @@ def _play_last(
 def _begin(config: Config) -> tuple[Config, Path, dict[str, Any] | None]:
     """The configuration, the folder and, if it is resumed, the state of a run."""
     if config.resume is None:
-        check_environment(config)  # Before there is a folder.
+        config = check_environment(config)  # Before there is a folder.
         check_clipper(config)
         return config, make_run_folder(config), None
     with silent_libraries():
@@ -222,15 +222,22 @@ def write_result(folder: Path, step: int, result: Result) -> None:
     (folder / "result.json").write_text(json.dumps(values) + "\n")
 
 
-def check_environment(config: Config) -> None:
+def check_environment(config: Config) -> Config:
     """Refuses an environment that the run could not play, or not draw.
+
+    Returns:
+        The configuration, with what is found out about the environment.
 
     Raises:
         ConfigError: With the reason.
     """
-    try_environment(config, alone=config.eval_envs == "training")
+    found = try_environment(config, alone=config.eval_envs == "training")
+    if found.has_mask and config.action_mask == "auto":
+        config = replace(config, action_mask="on")
+        make_env(config).close()
     if config.video:
         check_video(config)
+    return config
 
 
 def check_clipper(config: Config) -> None:

@@ -8,6 +8,8 @@ import numpy as np
 
 from examples.dqn.agent import Agent, Updates
 from examples.dqn.envs.environments import Environments, Steps
+from examples.dqn.envs.images import sees_images
+from examples.dqn.envs.moments import Moments, RewardScale
 from examples.dqn.envs.returns import Returns
 from examples.dqn.errors import RunError, Stopped, environment_error
 from examples.dqn.evaluate import evaluate
@@ -24,8 +26,8 @@ from examples.dqn.settings.config import Config
 
 # What a checkpoint holds of a trainer as it is.
 RESTORED = (
-    *("step", "cycle", "replay", "nstep", "returns", "generator", "history"),
-    "best",
+    *("step", "cycle", "replay", "nstep", "returns", "seen", "reward_scale"),
+    *("generator", "history", "best"),
 )
 
 
@@ -73,6 +75,12 @@ class Trainer:
             config.n_step, config.gamma, config.num_envs, config.reward_clip
         )
         self.returns = Returns(config.num_envs)
+        self.seen: Moments | None = None
+        if config.normalize_observations and not sees_images(envs.observation_shape):
+            self.seen = Moments(envs.observation_shape)
+        self.reward_scale: RewardScale | None = None
+        if config.scale_rewards:
+            self.reward_scale = RewardScale(config.gamma, config.num_envs)
         self.epsilon = epsilon_schedule(config, config.total_steps)
         self.policy = agent.policy()
         self.best: tuple[float, Policy] | None = None
@@ -168,8 +176,10 @@ class Trainer:
 
     def _begin_episodes(self) -> None:
         """No step of an earlier episode waits for more."""
-        for part in (self.replay.store, self.nstep, self.returns):
-            part.begin_episodes()
+        parts = self.replay.store, self.nstep, self.returns, self.reward_scale
+        for part in parts:
+            if part is not None:
+                part.begin_episodes()
 
     def kept_policy(self) -> Policy:
         """The policy that the final score is for."""
@@ -209,6 +219,10 @@ class Trainer:
         kept = self.replay.store.put_away(steps, self.nstep.waiting)
         transitions = self.nstep.push(kept)
         self.replay.add(transitions)
+        if self.seen is not None:
+            self.seen.push(steps.next_observations)
+        if self.reward_scale is not None:
+            self.reward_scale.push(steps)
         self.step += steps.size
         return transitions
 
@@ -229,7 +243,13 @@ class Trainer:
         """Runs one block of updates, after the steps from `began` on."""
         updates = self.config.updates_per_train
         sample = self.replay.sample(self.generator, updates, self.config.batch_size)
-        found = self.agent.update(sample.batches, sample.weights)
+        batches = sample.batches
+        if self.seen is not None:
+            self.agent.normalize_by(self.seen.mean, self.seen.variance)
+        if self.reward_scale is not None:
+            scaled = batches.rewards / np.float32(self.reward_scale.value)
+            batches = batches._replace(rewards=scaled)
+        found = self.agent.update(batches, sample.weights)
         self._check_values(found)
         self.replay.feedback(sample.rows, found.errors)
         self.policy = self.agent.policy()

@@ -53,6 +53,26 @@ class OldStep(Side):
         return super().step(action)[:4]
 
 
+class Masked(Side):
+    """Forbids one of three actions at each step, and says which."""
+
+    action_space = spaces.Discrete(3, start=2)
+
+    def _info(self):
+        self.mask = np.ones(3, np.int8)
+        self.mask[self.steps % 3] = 0
+        return {"action_mask": self.mask}
+
+    def reset(self, *, seed=None, options=None):
+        observation, _ = super().reset(seed=seed)
+        return observation, self._info()
+
+    def step(self, action):
+        assert self.mask[action - 2], "it is forbidden"
+        *outcome, _ = super().step(action - 2)
+        return *outcome, self._info()
+
+
 class OnlyOne(Side):
     """As a simulator that owns a port."""
 
@@ -210,4 +230,5 @@ def register_all():
         register(name, **arguments)
     register("OwnOnlyOne-v0", OnlyOne)
     register("OwnSized-v0", Sized)
+    register("OwnMasked-v0", Masked)
     register("OwnEndless-v0", Side, limit=None)

@@ -41,7 +41,7 @@ def make_env(played: Played, render_mode: str | None = None) -> gymnasium.Env:
             f"Received: env_id={settings.env_id!r} with {env.action_space}"
         )
     try:
-        return PlainNumbers(env, settings.images)
+        return PlainNumbers(env, settings.images, settings.action_mask == "on")
     except Exception as error:  # spaces of other packages fail in ways of their own
         raise ConfigError(
             "env_id must name an environment with observations that are images or "

@@ -26,10 +26,12 @@ class PlainNumbers(gymnasium.Wrapper):
     Args:
         env: An environment whose observations Gymnasium can flatten.
         images: The setting of this name.
+        masked: Whether observations end with `info["action_mask"]`.
     """
 
-    def __init__(self, env: gymnasium.Env, images: str = "auto"):
+    def __init__(self, env: gymnasium.Env, images: str = "auto", masked: bool = False):
         super().__init__(env)
+        self._masked = masked
         declared = env.observation_space
         self._declared = declared
         self._layout = ChannelsLast(declared, images)
@@ -44,8 +46,13 @@ class PlainNumbers(gymnasium.Wrapper):
             elif space.dtype != FLOAT32:
                 # No bounds: nobody asks for them, and some float32 cannot hold.
                 space = spaces.Box(-np.inf, np.inf, space.shape, FLOAT32)
-        self.observation_space = space
         self._shape, self._dtype = space.shape, space.dtype
+        if masked:
+            if self._layout.shape is not None:
+                raise TypeError("an image has no end to put the action_mask to.")
+            length = self._shape[0] + int(env.action_space.n)
+            space = spaces.Box(-np.inf, np.inf, (length,), FLOAT32)
+        self.observation_space = space
         # The usual case, in which there is nothing to do.
         self._is_plain = isinstance(declared, spaces.Box) and (
             (declared.shape, declared.dtype) == (self._shape, self._dtype)
@@ -66,7 +73,8 @@ class PlainNumbers(gymnasium.Wrapper):
             raise Undeclared(
                 f"reset gave a {type(given).__name__}, not (observation, info)"
             )
-        return self._observation(given[0], "reset"), dict(given[1])
+        observation, info = given
+        return self._observation(observation, info, "reset"), dict(info)
 
     def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Takes one step."""
@@ -88,10 +96,32 @@ class PlainNumbers(gymnasium.Wrapper):
             terminated = bool(number(terminated, "step gave a flag terminated"))
         if type(truncated) is not bool:
             truncated = bool(number(truncated, "step gave a flag truncated"))
-        observation = self._observation(observation, "step")
+        observation = self._observation(observation, info, "step")
         return observation, reward, terminated, truncated, info
 
-    def _observation(self, value: Any, method: str) -> np.ndarray:
+    def _observation(
+        self, value: Any, info: Mapping[str, Any], method: str
+    ) -> np.ndarray:
+        if not self._masked:
+            return self._unmasked(value, method)
+        mask = self._mask(info, method)
+        return np.concatenate([self._unmasked(value, method), mask])
+
+    def _mask(self, info: Mapping[str, Any], method: str) -> np.ndarray:
+        """What is allowed, as float32."""
+        if "action_mask" not in info:
+            raise Undeclared(f"{method} gave no info['action_mask'], which reset gave")
+        count = int(self.env.action_space.n)
+        allowed = np.asarray(info["action_mask"])
+        if allowed.shape != (count,):
+            raise Undeclared(
+                f"{method} gave an action_mask of shape {allowed.shape}, not {(count,)}"
+            )
+        # Where nothing is, as after an end, there is nothing to choose.
+        mask = (allowed > 0).astype(FLOAT32)
+        return mask if mask.any() else np.ones(count, FLOAT32)
+
+    def _unmasked(self, value: Any, method: str) -> np.ndarray:
         if (
             self._is_plain
             and type(value) is np.ndarray

@@ -1,6 +1,6 @@
 """An environment tried before a run: what it does is held against what it declares."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
@@ -17,8 +17,8 @@ STEP = "it must give (observation, reward, terminated, truncated, info)"
 class Found(NamedTuple):
     """What a run should know of its environment."""
 
-    time_limit: int | None
-    """Steps after which its episodes are truncated, if it says so."""
+    has_mask: bool = False
+    """Whether it says which actions are allowed."""
 
 
 def try_environment(played: Played, alone: bool = False) -> Found:
@@ -35,8 +35,8 @@ def try_environment(played: Played, alone: bool = False) -> Found:
     env = make_env(settings)
     try:
         if is_atari(settings.env_id):  # ale-py steps them in a form of its own
-            return Found(None)
-        fault = _find_fault(env)
+            return Found()
+        fault, has_mask = _find_fault(env)
         if fault is not None:
             raise ConfigError(
                 "env_id must name an environment that does what it declares "
@@ -44,36 +44,43 @@ def try_environment(played: Played, alone: bool = False) -> Found:
             )
         if not alone:
             _make_second(played)
-        spec = env.spec
-        return Found(spec.max_episode_steps if spec else None)
+        return Found(has_mask)
     finally:
         env.close()
 
 
-def _find_fault(env: gymnasium.Env) -> str | None:
-    """What is wrong with a reset and the steps after it, None if nothing is."""
-    method, rule = "reset", RESET
+def _find_fault(env: gymnasium.Env) -> tuple[str | None, bool]:
+    """What is wrong with a reset and some steps, and whether masks were given."""
+    method, rule, has_mask = "reset", RESET, False
     try:
-        observation, _ = env.reset(seed=0)
+        observation, info = env.reset(seed=0)
+        has_mask = "action_mask" in info
         for index in range(STEPS):
             if not np.isfinite(observation).all():
-                return f"{method} gave an observation with {_first_bad(observation)}"
+                bad = observation[~np.isfinite(observation)].flat[0]
+                return f"{method} gave an observation with {bad:g}", has_mask
             method, rule = "step", STEP
-            action = env.action_space.start + index % env.action_space.n
-            observation, _, terminated, truncated, _ = env.step(action)
+            action = _next_action(env.action_space, index, info)
+            observation, _, terminated, truncated, info = env.step(action)
             if terminated or truncated:
                 method, rule = "reset", RESET
-                observation, _ = env.reset()
+                observation, info = env.reset()
     except Undeclared as error:
-        return str(error)
+        return str(error), has_mask
     except Exception as error:  # each environment fails in a way of its own
         reason = " ".join(f"{type(error).__name__}: {error}".split())
-        return f"{method} fails with {reason}; {rule}"
-    return None
+        return f"{method} fails with {reason}; {rule}", has_mask
+    return None, has_mask
 
 
-def _first_bad(observation: np.ndarray) -> str:
-    return f"{observation[~np.isfinite(observation)].flat[0]:g}"
+def _next_action(
+    actions: gymnasium.spaces.Discrete, index: int, info: dict[str, Any]
+) -> int:
+    """One after the other, of those that are allowed."""
+    allowed = np.flatnonzero(info.get("action_mask", np.ones(actions.n)))
+    if not allowed.size:
+        allowed = np.arange(actions.n)
+    return int(actions.start + allowed[index % allowed.size])
 
 
 def _make_second(played: Played) -> None:

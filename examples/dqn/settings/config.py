@@ -103,6 +103,11 @@ def _check_environment(config: Config) -> None:
             "wrapper must be like module:function. "
             f"Received: wrapper={config.wrapper!r}"
         )
+    if config.scale_rewards and config.reward_clip is not None:
+        raise ConfigError(
+            "scale_rewards must not stand beside reward_clip. "
+            f"Received: scale_rewards=True, reward_clip={config.reward_clip}"
+        )
     if config.eval_envs == "training" and (
         config.num_envs != 1 or config.vectorization != "loop"
     ):

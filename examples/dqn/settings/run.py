@@ -52,6 +52,11 @@ class EnvironmentSettings:
     first where only the first axis has 1, 3 or 4 entries; none says that such bytes
     are no images but numbers like others."""
 
+    action_mask: Literal["auto", "on", "off"] = "auto"
+    """Keep to the actions that info["action_mask"] allows, in exploring, in greedy
+    episodes and in targets; auto does so where the environment gives one. The mask
+    becomes the end of the observation."""
+
     frame_stack: Annotated[int, Range(at_least=1)] = 4
     """Newest images of an episode that are one observation; of no effect where
     observations are no images."""
@@ -59,6 +64,10 @@ class EnvironmentSettings:
     reward_clip: Annotated[float | None, Range(above=0)] = None
     """Largest absolute reward that the learner sees, step by step; None: as it is.
     Returns are counted unclipped."""
+
+    scale_rewards: bool = False
+    """Divide the rewards that the learner sees by the running standard deviation of
+    their discounted sum. Returns are counted unscaled. Not beside reward_clip."""
 
     def env_arguments(self) -> dict[str, Any]:
         """`env_kwargs` as the environment gets them.

@@ -21,8 +21,10 @@ from examples.dqn import evaluate as evaluate_module
 from examples.dqn import play, trainer
 from examples.dqn.agent import Agent
 from examples.dqn.envs.making import make_env
+from examples.dqn.networks.normalization import moments_of
 from examples.dqn.runs import interrupt
 from examples.dqn.runs.checkpoint import read_newest
+from examples.dqn.runs.folder import read_config
 from examples.dqn.settings.command_line import flags_of
 from examples.dqn.settings.config import Config
 from examples.dqn.train import main, run_command
@@ -43,6 +45,7 @@ def words(folder, **settings):
         {"env_id": "OwnSized-v0", "env_kwargs": ("size=3",), "eval_envs": "one"},
         {"env_id": "OwnEndless-v0", "max_episode_steps": 30},
         {"env_id": "OwnOnlyOne-v0", "eval_envs": "training"},
+        {"env_id": "OwnMasked-v0", "num_envs": 2, "vectorization": "sync"},
     ],
     ids=lambda settings: settings["env_id"],
 )
@@ -88,9 +91,17 @@ def test_run_that_learns_before_its_first_transition(tmp_path):
     assert main(config).updates == config.total_updates == 14
 
 
-def test_evaluations_on_the_training_environment_are_resumed(tmp_path):
-    settings = dict(env_id="OwnEndless-v0", max_episode_steps=30, n_step=3)
-    settings |= dict(eval_envs="training", eval_every=128)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        dict(env_id="OwnEndless-v0", eval_envs="training", n_step=3, eval_every=128),
+        dict(env_id="OwnMasked-v0", dueling=True, distributional=True),
+        dict(normalize_observations=True, scale_rewards=True, num_envs=2, n_step=2),
+    ],
+    ids=["training", "mask", "normalized"],
+)
+def test_resumed_run_equals_an_undisturbed_one(settings, tmp_path):
+    settings = settings | dict(max_episode_steps=30)
     main(Config(**{**SMALL, **settings}, run_folder=tmp_path / "whole"))
     run_until(890, tmp_path / "broken", **settings)
     main(Config(resume=tmp_path / "broken"))
@@ -114,6 +125,38 @@ def test_loss_that_is_not_finite_ends_the_run_with_one_line(
     assert told.count("\n") == 1
     assert "not finite at update 28, before step 640: the network has div" in told
     assert read_newest(tmp_path / "run" / "checkpoints")[0]["step"] == 512
+
+
+def test_mask_is_found_and_kept(tmp_path):
+    result = main(Config(**QUICK, env_id="OwnMasked-v0", run_folder=tmp_path / "run"))
+    assert read_config(tmp_path / "run").action_mask == "on"
+    state, _ = read_newest(tmp_path / "run" / "checkpoints")
+    newest = state["replay"].newest(700)
+    # Two numbers and the mask, in which one action is forbidden; it is not taken.
+    masks = newest.observations[:, 2:]
+    assert (masks.sum(axis=1) == 2).all()
+    assert masks[np.arange(700), newest.actions].all()
+    assert {*newest.actions} == {0, 1, 2}
+    assert result.returns.size == 3
+
+
+def test_forbidden_actions_are_taken_where_masks_are_switched_off(tmp_path, capsys):
+    assert run_command(words(tmp_path, env_id="OwnMasked-v0", action_mask="off")) == 1
+    assert "(AssertionError: it is forbidden)" in capsys.readouterr().err
+
+
+def test_statistics_are_those_of_what_was_played(tmp_path):
+    settings = dict(normalize_observations=True, scale_rewards=True, reward_clip=None)
+    settings |= dict(env_id="CartPole-v1", keep="last", run_folder=tmp_path)
+    main(Config(**{**QUICK, **settings}))
+    state, _ = read_newest(tmp_path / "checkpoints")
+    after = state["replay"].newest(768).next_observations
+    loaded = keras.saving.load_model(tmp_path / "policy.keras", compile=False)
+    mean, variance = moments_of(loaded)
+    np.testing.assert_allclose(mean, after.mean(axis=0), rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(variance, after.var(axis=0), rtol=1e-3)
+    assert set(state["replay"].newest(768).rewards) == {1.0}
+    assert 2 < state["reward_scale"].value < 20
 
 
 def signal_when(monkeypatch, place, name, due):
