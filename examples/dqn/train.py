@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 # What TensorFlow says about itself would drown what we say about the run.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-FAREWELL = 5.0
+FAREWELL = 10.0
 """Seconds that the final episodes of an interrupted run may take."""
 
 
@@ -174,9 +175,9 @@ def _play_last(
 
     waiting = Waiting(sys.stdout)
 
-    def play(interrupt: Interrupt, seconds: float | None = None) -> list[np.ndarray]:
+    def play(is_over: Callable[[], bool]) -> list[np.ndarray]:
         def tick(step: int, playing: int) -> None:
-            if interrupt.waits(seconds):
+            if is_over():
                 raise Stopped
             waiting(step, playing)
 
@@ -188,9 +189,10 @@ def _play_last(
         ]
 
     if interrupt.name:  # A score, if it is there soon; another signal ends all.
-        return play(interrupt, FAREWELL)
+        end = time.monotonic() + FAREWELL
+        return play(lambda: time.monotonic() > end)
     with Interrupt() as late:
-        return play(late)
+        return play(late.waits)
 
 
 def _begin(config: Config) -> tuple[Config, Path, dict[str, Any] | None]:

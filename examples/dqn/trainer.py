@@ -121,7 +121,7 @@ class Trainer:
         if cycle.learned is None:
             self._collect(min(before + config.train_every, config.total_steps))
             learns = self.step >= config.first_update
-            cycle.learned = self._learn(before) if learns else {}
+            cycle.learned = self._learn() if learns else {}
         metrics = dict(cycle.learned)
         if self.step // config.eval_every > before // config.eval_every:
             metrics |= self._evaluate()
@@ -239,8 +239,8 @@ class Trainer:
                     f"not finite, at or before step {self.step}"
                 )
 
-    def _learn(self, began: int) -> dict[str, float]:
-        """Runs one block of updates, after the steps from `began` on."""
+    def _learn(self) -> dict[str, float]:
+        """Runs one block of updates."""
         updates = self.config.updates_per_train
         sample = self.replay.sample(self.generator, updates, self.config.batch_size)
         batches = sample.batches
@@ -257,6 +257,7 @@ class Trainer:
         clips = self.agent.clip_history(since=self.agent.updates - updates)
         if clips:
             # Drawn over the steps that the block learned from last, not in a heap.
+            began = self.cycle.began if self.cycle else 0
             steps = np.linspace(began, self.step, updates, endpoint=False)
             # The log may be shorter than the block: then it holds the last ones.
             steps = steps[updates - len(clips["norm"]) :]
