@@ -149,7 +149,7 @@ def _finish(
         plot_run(folder / "run.png", title, trainer.history, solved_at)
         raise RunError(
             "stopped in the final episodes, so there is no score; "
-            f"--resume {folder} plays them"
+            f"--resume {folder} goes on"
         ) from None
     title = f"{title}: {_score(returns)}"
     plot_run(folder / "run.png", title, trainer.history, solved_at)

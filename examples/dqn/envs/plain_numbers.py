@@ -86,7 +86,9 @@ class PlainNumbers(gymnasium.Wrapper):
                 "terminated, truncated, info)"
             )
         observation, reward, terminated, truncated, info = given
-        if type(reward) is not float:
+        if isinstance(reward, float):  # NumPy's float64 as well
+            reward = float(reward)
+        else:
             reward = number(reward, "step gave a reward")
         if not -LARGEST <= reward <= LARGEST:
             raise Undeclared(

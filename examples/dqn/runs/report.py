@@ -167,7 +167,7 @@ class Waiting:
     def __init__(self, stream: TextIO):
         self._stream = stream
         self._terminal = stream.isatty()
-        self._seconds = 1.0 if self._terminal else 20.0
+        self._seconds = 1.0 if self._terminal else 5.0
         self.begin()
 
     def begin(self) -> None:

@@ -202,7 +202,7 @@ def test_signal_ends_the_final_episodes(tmp_path, capsys, monkeypatch):
         assert run_command(words(tmp_path / "run", **settings)) == 1
     told = capsys.readouterr().err
     assert told.count("\n") == 1
-    assert f"no score; --resume {tmp_path / 'run'} plays them" in told
+    assert f"no score; --resume {tmp_path / 'run'} goes on" in told
     assert (tmp_path / "run" / "policy.keras").exists()
     assert not (tmp_path / "run" / "result.json").exists()
     assert run_command(["--resume", str(tmp_path / "run")]) == 0
