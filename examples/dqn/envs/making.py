@@ -42,6 +42,8 @@ def make_env(played: Played, render_mode: str | None = None) -> gymnasium.Env:
         )
     try:
         return PlainNumbers(env, settings.images, settings.action_mask == "on")
+    except ConfigError:
+        raise
     except Exception as error:  # spaces of other packages fail in ways of their own
         raise ConfigError(
             "env_id must name an environment with observations that are images or "

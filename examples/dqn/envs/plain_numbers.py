@@ -9,7 +9,7 @@ from gymnasium import spaces
 
 from examples.dqn.envs.declared import FLOAT32, as_declared, cast, number
 from examples.dqn.envs.images import ChannelsLast
-from examples.dqn.errors import Undeclared
+from examples.dqn.errors import ConfigError, Undeclared
 
 LARGEST = float(np.finfo(np.float32).max)
 
@@ -49,7 +49,10 @@ class PlainNumbers(gymnasium.Wrapper):
         self._shape, self._dtype = space.shape, space.dtype
         if masked:
             if self._layout.shape is not None:
-                raise TypeError("an image has no end to put the action_mask to.")
+                raise ConfigError(
+                    "action_mask must be 'off' where observations are images. "
+                    "Received: action_mask='on'"
+                )
             length = self._shape[0] + int(env.action_space.n)
             space = spaces.Box(-np.inf, np.inf, (length,), FLOAT32)
         self.observation_space = space
@@ -112,7 +115,9 @@ class PlainNumbers(gymnasium.Wrapper):
     def _mask(self, info: Mapping[str, Any], method: str) -> np.ndarray:
         """What is allowed, as float32."""
         if "action_mask" not in info:
-            raise Undeclared(f"{method} gave no info['action_mask'], which reset gave")
+            raise Undeclared(
+                f"{method} gave no action_mask in its info, as it did before"
+            )
         count = int(self.env.action_space.n)
         allowed = np.asarray(info["action_mask"])
         if allowed.shape != (count,):

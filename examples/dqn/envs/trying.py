@@ -35,6 +35,11 @@ def try_environment(played: Played, alone: bool = False) -> Found:
     env = make_env(settings)
     try:
         if is_atari(settings.env_id):  # ale-py steps them in a form of its own
+            if alone:
+                raise ConfigError(
+                    "eval_envs must be 'each' or 'one' for Atari games. "
+                    "Received: eval_envs='training'"
+                )
             return Found()
         fault, has_mask = _find_fault(env)
         if fault is not None:

@@ -10,6 +10,7 @@ from helpers.dqn_own_envs import SOUND, Side, register_all  # noqa: E402
 
 from examples.dqn.envs.making import make_env, make_environments  # noqa: E402
 from examples.dqn.envs.plain_numbers import PlainNumbers  # noqa: E402
+from examples.dqn.errors import ConfigError, Undeclared  # noqa: E402
 from examples.dqn.settings.run import EnvironmentSettings  # noqa: E402
 
 register_all()
@@ -72,6 +73,39 @@ def test_where_images_have_their_channels(images, shape, expected):
         np.testing.assert_array_equal(seen.ravel(), picture.ravel())
     else:
         np.testing.assert_array_equal(seen[..., 1], picture[1])
+
+
+def test_image_has_no_place_for_a_mask():
+    with pytest.raises(ConfigError, match=r"action_mask must be 'off' where"):
+        PlainNumbers(Side(spaces.Box(0, 255, (8, 8), np.uint8)), masked=True)
+
+
+@pytest.mark.parametrize(
+    ("info", "told"),
+    [
+        ({}, "reset gave no action_mask in its info, as it did before"),
+        ({"action_mask": [1, 0, 1]}, "action_mask of shape (3,), not (2,)"),
+    ],
+    ids=str,
+)
+def test_mask_that_is_none(info, told, monkeypatch):
+    env = PlainNumbers(Side(), masked=True)
+    monkeypatch.setattr(Side, "reset", lambda *_, **__: (np.zeros(2), info))
+    with pytest.raises(Undeclared) as error:
+        env.reset()
+    assert told in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), [([0, 1], [0, 1]), ([0, 0], [1, 1]), ([True, True], [1, 1])]
+)
+def test_mask_is_the_end_of_the_observation(given, expected, monkeypatch):
+    env = PlainNumbers(Side(), masked=True)
+    info = {"action_mask": np.array(given)}
+    monkeypatch.setattr(Side, "reset", lambda *_, **__: ([3.0, 4.0], info))
+    seen, _ = env.reset()
+    np.testing.assert_array_equal(seen, np.array([3, 4, *expected], np.float32))
+    assert env.observation_space.shape == (4,)
 
 
 def test_space_that_cannot_be_made_flat():
