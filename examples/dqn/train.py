@@ -4,24 +4,22 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from examples.dqn.checks import check_clipper, check_environment
 from examples.dqn.envs.making import make_env, make_environments
-from examples.dqn.envs.trying import try_environment
 from examples.dqn.errors import ConfigError, RunError, Stopped
-from examples.dqn.evaluate import evaluate
-from examples.dqn.networks.policy import Policy
 from examples.dqn.runs.checkpoint import read_newest
 from examples.dqn.runs.folder import held, make_run_folder, write_config
 from examples.dqn.runs.interrupt import Interrupt
+from examples.dqn.runs.last_episodes import play_last
 from examples.dqn.runs.quiet import silent_libraries
 from examples.dqn.runs.seeds import has_seeds, parse_seeds, resume_seeds, train_seeds
-from examples.dqn.runs.video import check_video, record_episode
+from examples.dqn.runs.video import record_episode
 from examples.dqn.settings.command_line import Command, parse_command, run_reporting
 from examples.dqn.settings.config import Config, machine_settings
 
@@ -33,9 +31,6 @@ if TYPE_CHECKING:
 os.environ["KERAS_BACKEND"] = "tensorflow"
 # What TensorFlow says about itself would drown what we say about the run.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-FAREWELL = 10.0
-"""Seconds that the final episodes of an interrupted run may take."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +137,7 @@ def _finish(
     trainer.agent.save(folder, policy)
     title, solved_at = f"{config.env_id}, seed {config.seed}", _solved_at(config)
     try:
-        returns, last_returns = _play_last(
+        returns, last_returns = play_last(
             [policy, trainer.agent.policy()], config, seed, interrupt
         )
     except Stopped:
@@ -165,34 +160,6 @@ def _finish(
     if config.video:
         record_episode(folder / "policy.gif", policy, config, seed)
     return result
-
-
-def _play_last(
-    policies: list[Policy], config: Config, seed: int, interrupt: Interrupt
-) -> list[np.ndarray]:
-    """The final episodes of each policy; a signal is heard here as well."""
-    from examples.dqn.runs.report import Waiting
-
-    waiting = Waiting(sys.stdout)
-
-    def play(is_over: Callable[[], bool]) -> list[np.ndarray]:
-        def tick(step: int, playing: int) -> None:
-            if is_over():
-                raise Stopped
-            waiting(step, playing)
-
-        return [
-            evaluate(
-                policy, config, config.final_episodes, seed, tick, config.eval_envs
-            )
-            for policy in policies
-        ]
-
-    if interrupt.name:  # A score, if it is there soon; another signal ends all.
-        end = time.monotonic() + FAREWELL
-        return play(lambda: time.monotonic() > end)
-    with Interrupt() as late:
-        return play(late.waits)
 
 
 def _begin(config: Config) -> tuple[Config, Path, dict[str, Any] | None]:
@@ -222,37 +189,6 @@ def write_result(folder: Path, step: int, result: Result) -> None:
         "returns": result.returns.tolist(),
     }
     (folder / "result.json").write_text(json.dumps(values) + "\n")
-
-
-def check_environment(config: Config) -> Config:
-    """Refuses an environment that the run could not play, or not draw.
-
-    Returns:
-        The configuration, with what is found out about the environment.
-
-    Raises:
-        ConfigError: With the reason.
-    """
-    found = try_environment(config, alone=config.eval_envs == "training")
-    if found.has_mask and config.action_mask == "auto":
-        config = replace(config, action_mask="on")
-        make_env(config).close()
-    if config.video:
-        check_video(config)
-    return config
-
-
-def check_clipper(config: Config) -> None:
-    """Refuses a clipper that does not know the scope.
-
-    Raises:
-        ConfigError: With the reason.
-    """
-    if config.clip_scope is None:
-        return  # Keras is not waited for.
-    with silent_libraries():
-        from examples.dqn.optimizer import make_clipper
-    make_clipper(config)
 
 
 def _solved_at(config: Config) -> float | None:

@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from examples.dqn.agent import Agent, Updates
+from examples.dqn.agent import Agent
 from examples.dqn.envs.environments import Environments, Steps
 from examples.dqn.envs.images import sees_images
 from examples.dqn.envs.moments import Moments, RewardScale
 from examples.dqn.envs.returns import Returns
 from examples.dqn.errors import RunError, Stopped, environment_error
 from examples.dqn.evaluate import evaluate
+from examples.dqn.finite import check_numbers, check_values
 from examples.dqn.networks.policy import Policy
 from examples.dqn.replay.making import make_replay
 from examples.dqn.replay.nstep import NStep
@@ -193,7 +194,7 @@ class Trainer:
         try:
             self._play(end, collected)
         finally:
-            self._check_numbers(collected)
+            check_numbers(collected, self.config.env_id, self.step)
 
     def _play(self, end: int, collected: list[Transitions]) -> None:
         """Plays until step `end`, into the list and the replay."""
@@ -226,19 +227,6 @@ class Trainer:
         self.step += steps.size
         return transitions
 
-    def _check_numbers(self, collected: list[Transitions]) -> None:
-        """Refuses what no agent can learn from, before any of it is learned."""
-        # Once for all: a check of each step would cost as much as the step.
-        for name, parts in zip(Transitions._fields, zip(*collected)):
-            numbers = np.concatenate(parts)
-            with np.errstate(over="ignore"):
-                held = numbers.astype(np.float32, copy=False)
-            if not np.isfinite(held).all():
-                raise RunError(
-                    f"{self.config.env_id} gives {name.replace('_', ' ')} that are "
-                    f"not finite, at or before step {self.step}"
-                )
-
     def _learn(self) -> dict[str, float]:
         """Runs one block of updates."""
         updates = self.config.updates_per_train
@@ -250,7 +238,7 @@ class Trainer:
             scaled = batches.rewards / np.float32(self.reward_scale.value)
             batches = batches._replace(rewards=scaled)
         found = self.agent.update(batches, sample.weights)
-        self._check_values(found)
+        check_values(found.losses, found.errors, self.agent.updates, self.step)
         self.replay.feedback(sample.rows, found.errors)
         self.policy = self.agent.policy()
         metrics = {"loss": float(found.losses.mean())}
@@ -266,17 +254,6 @@ class Trainer:
             metrics["threshold"] = float(np.median(clips["threshold"]))
             metrics["clip_fraction"] = float(clips["clipped"].mean())
         return metrics
-
-    def _check_values(self, found: Updates) -> None:
-        """Tells of values that have left float32, in the block in which they do."""
-        finite = np.isfinite(found.losses) & np.isfinite(found.errors).all(axis=1)
-        if not finite.all():
-            update = self.agent.updates - len(finite) + int(np.argmin(finite)) + 1
-            raise RunError(
-                f"the loss or a value is not finite at update {update:,}, before step "
-                f"{self.step:,}: the network has diverged; a smaller learning_rate or "
-                "another clipper may keep it"
-            )
 
     def _evaluate(self) -> dict[str, float]:
         """Plays without exploration, and keeps the best.

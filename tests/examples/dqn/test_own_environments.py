@@ -198,7 +198,7 @@ def test_signal_ends_the_final_episodes(tmp_path, capsys, monkeypatch):
     settings = {**QUICK, "env_id": "OwnEndless-v0", "max_episode_steps": 40}
     with monkeypatch.context() as patch:
         patch.setattr(interrupt, "PATIENCE", 0.0)
-        patch.setattr("examples.dqn.train.evaluate", signalled_evaluate)
+        patch.setattr("examples.dqn.runs.last_episodes.evaluate", signalled_evaluate)
         assert run_command(words(tmp_path / "run", **settings)) == 1
     told = capsys.readouterr().err
     assert told.count("\n") == 1
