@@ -64,26 +64,6 @@ def test_whatever_kind_the_first_observation_has_the_run_is_the_same(tmp_path):
     assert len({*tables}) == 1
 
 
-@pytest.mark.parametrize(
-    ("settings", "told"),
-    [
-        ({"env_id": "OwnShape-v0"}, "of shape (2,), declared is (3,)"),
-        ({"env_id": "OwnOnlyOne-v0"}, "eval_envs must be 'training'"),
-        ({"clipper": "zclip", "clip_scope": "unit"}, "Received: clip_scope='unit'"),
-    ],
-    ids=str,
-)
-@pytest.mark.parametrize("seeds", [[], ["--seeds", "0..1"]], ids=str)
-def test_fault_is_told_before_there_is_a_folder(
-    settings, told, seeds, tmp_path, capsys
-):
-    assert run_command([*words(tmp_path / "run", **settings), *seeds]) == 2
-    error = capsys.readouterr().err
-    assert told in error
-    assert error.count("\n") == 1
-    assert not (tmp_path / "run").exists()
-
-
 def test_run_that_learns_before_its_first_transition(tmp_path):
     settings = dict(learning_starts=1, train_every=4, updates_per_train=1, n_step=5)
     settings |= dict(total_steps=60, run_folder=tmp_path)
@@ -192,26 +172,6 @@ def test_signal_is_heard_in_the_middle_and_nothing_is_lost(
     assert read_newest(tmp_path / "run" / "checkpoints")[0]["step"] == step
     main(Config(resume=tmp_path / "run"))
     assert_same(tmp_path / "whole", tmp_path / "run")
-
-
-def test_signal_ends_the_final_episodes(tmp_path, capsys, monkeypatch):
-    settings = {**QUICK, "env_id": "OwnEndless-v0", "max_episode_steps": 40}
-    with monkeypatch.context() as patch:
-        patch.setattr(interrupt, "PATIENCE", 0.0)
-        patch.setattr("examples.dqn.runs.last_episodes.evaluate", signalled_evaluate)
-        assert run_command(words(tmp_path / "run", **settings)) == 1
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1
-    assert f"no score; --resume {tmp_path / 'run'} goes on" in told
-    assert (tmp_path / "run" / "policy.keras").exists()
-    assert not (tmp_path / "run" / "result.json").exists()
-    assert run_command(["--resume", str(tmp_path / "run")]) == 0
-    assert (tmp_path / "run" / "result.json").exists()
-
-
-def signalled_evaluate(policy, played, episodes, seed, tick, envs):
-    os.kill(os.getpid(), signal.SIGTERM)
-    return evaluate_module.evaluate(policy, played, episodes, seed, tick, envs)
 
 
 def test_long_evaluation_tells_that_it_goes_on(tmp_path, capsys, monkeypatch):
