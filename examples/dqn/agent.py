@@ -17,7 +17,9 @@ from examples.dqn.losses import (
     value_of,
 )
 from examples.dqn.networks.acting import policy_of
+from examples.dqn.networks.action_mask import respect_mask
 from examples.dqn.networks.noisy import noise_of_updates, noisy_layers, spread_noise
+from examples.dqn.networks.normalization import set_moments
 from examples.dqn.networks.policy import Policy
 from examples.dqn.networks.q_network import build_q_network
 from examples.dqn.optimizer import clip_history, make_optimizer
@@ -62,6 +64,8 @@ class Agent:
                 )
                 for name in ("online", "target")
             )
+            if config.action_mask == "on":
+                self.online, self.target = map(respect_mask, (self.online, self.target))
             self.optimizer = make_optimizer(config, config, config.total_updates)
             self.optimizer.build(self.online.trainable_variables)
             # Only so that the optimizer is saved with the network.
@@ -75,6 +79,11 @@ class Agent:
         self._update = tf.function(
             self._run_updates, jit_compile=config.xla and one_replica and suits_xla
         )
+
+    def normalize_by(self, mean: np.ndarray, variance: np.ndarray) -> None:
+        """Gives both networks the statistics of the observations so far."""
+        for network in (self.online, self.target):
+            set_moments(network, mean, variance)
 
     def policy(self) -> Policy:
         """The online network as it is now, for acting."""

@@ -40,7 +40,12 @@ def make_clipper(settings: ClippingSettings) -> keras_gradclip.Clipper | None:
     try:
         return rule(**arguments)
     except ValueError as error:  # a scope that the rule does not know
-        raise ConfigError(" ".join(str(error).split())) from error
+        reason = " ".join(str(error).split()).partition(" Received:")[0]
+        reason = reason.replace("`scope` must be", "it must be").rstrip(".")
+        raise ConfigError(
+            f"clip_scope must be one that clipper={settings.clipper!r} knows "
+            f"({reason}) Received: clip_scope={settings.clip_scope!r}"
+        ) from error
 
 
 def _learning_rate(

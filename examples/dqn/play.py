@@ -66,7 +66,7 @@ def main(settings: Play, tell: Callable[[str], None] = print) -> np.ndarray:
     """
     config = read_config(settings.run)
     if settings.video:
-        check_video(config.env_id)
+        check_video(config)
     policy = load_policy(settings.run, config)
     returns: list[float] = []
     for total in _episodes(settings, config, policy, tell):
@@ -83,7 +83,7 @@ def _episodes(
     seed, left = settings.seed, settings.episodes
     if settings.video:
         path = settings.run / "play.gif"
-        total = record_episode(path, policy, config.env_id, seed)
+        total = record_episode(path, policy, config, seed)
         tell(f"recorded {path}")
         yield total
         seed, left = seed + 1, left - 1
@@ -94,7 +94,7 @@ def _episodes(
                 f"those. Received: render=True, env_id={config.env_id!r}"
             )
         if left:
-            yield from evaluate(policy, config.env_id, left, seed)
+            yield from evaluate(policy, config, left, seed, envs="one")
         return
     env = _make_env(config, settings.render)
     for index in range(left):
@@ -133,13 +133,13 @@ def load_policy(folder: Path, config: Config) -> Policy:
 
 def _make_env(config: Config, shown: bool) -> gymnasium.Env:
     if not shown:
-        return make_env(config.env_id)
+        return make_env(config)
     # Else SDL may load a graphics driver whose LLVM and TensorFlow's crash together.
     os.environ.setdefault("SDL_FRAMEBUFFER_ACCELERATION", "0")
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     try:
         with silent_libraries():
-            env = make_env(config.env_id, render_mode="human")
+            env = make_env(config, render_mode="human")
             env.reset()  # Opens the window, where that is possible.
         pygame = sys.modules.get("pygame")
         # What SDL falls back on where there is no display.

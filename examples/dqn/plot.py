@@ -17,7 +17,8 @@ class Plot:
     """Compare runs in one picture.
 
     Runs that differ in nothing but the seed become one curve: the interquartile
-    mean over the seeds, with a 95 % bootstrap band.
+    mean over the seeds, of fewer than four their plain mean, with a 95 % bootstrap
+    band.
     """
 
     runs: Annotated[

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from examples.dqn.checks import check_clipper, check_environment
 from examples.dqn.envs.making import make_env, make_environments
-from examples.dqn.errors import ConfigError
-from examples.dqn.evaluate import evaluate
+from examples.dqn.errors import ConfigError, RunError, Stopped
 from examples.dqn.runs.checkpoint import read_newest
 from examples.dqn.runs.folder import held, make_run_folder, write_config
 from examples.dqn.runs.interrupt import Interrupt
+from examples.dqn.runs.last_episodes import play_last
 from examples.dqn.runs.quiet import silent_libraries
 from examples.dqn.runs.seeds import has_seeds, parse_seeds, resume_seeds, train_seeds
-from examples.dqn.runs.video import check_video, record_episode
+from examples.dqn.runs.video import record_episode
 from examples.dqn.settings.command_line import Command, parse_command, run_reporting
 from examples.dqn.settings.config import Config, machine_settings
 
@@ -78,7 +79,7 @@ def _train(
         trainer.envs.close()
     if interrupt.name:
         print(f"{interrupt.name}: stopped at step {trainer.step:,}, saved")
-    return _finish(config, folder, trainer, final_seed, started)
+    return _finish(config, folder, trainer, final_seed, started, interrupt)
 
 
 def _make_trainer(
@@ -100,7 +101,7 @@ def _make_trainer(
         configure_devices(config.threads, config.logical_devices)
         strategy = make_strategy(config.strategy, config.batch_size)
     envs = make_environments(
-        config.env_id,
+        config,
         config.num_envs,
         env_seed,
         config.frame_stack,
@@ -118,19 +119,35 @@ def _make_trainer(
 
 
 def _finish(
-    config: Config, folder: Path, trainer: "Trainer", seed: int, started: float
+    config: Config,
+    folder: Path,
+    trainer: "Trainer",
+    seed: int,
+    started: float,
+    interrupt: Interrupt,
 ) -> Result:
-    """Plays the final episodes, and writes all that a run leaves."""
+    """Plays the final episodes, and writes all that a run leaves.
+
+    Raises:
+        RunError: If a signal ends the episodes; they can be played later.
+    """
     from examples.dqn.runs.run_plot import plot_run
 
     policy = trainer.kept_policy()
-    returns, last_returns = (
-        evaluate(player, config.env_id, config.final_episodes, seed)
-        for player in (policy, trainer.agent.policy())
-    )
     trainer.agent.save(folder, policy)
-    title = f"{config.env_id}, seed {config.seed}: {_score(returns)}"
-    plot_run(folder / "run.png", title, trainer.history, _solved_at(config.env_id))
+    title, solved_at = f"{config.env_id}, seed {config.seed}", _solved_at(config)
+    try:
+        returns, last_returns = play_last(
+            [policy, trainer.agent.policy()], config, seed, interrupt
+        )
+    except Stopped:
+        plot_run(folder / "run.png", title, trainer.history, solved_at)
+        raise RunError(
+            "stopped in the final episodes, so there is no score; "
+            f"--resume {folder} goes on"
+        ) from None
+    title = f"{title}: {_score(returns)}"
+    plot_run(folder / "run.png", title, trainer.history, solved_at)
     result = Result(
         score=float(returns.mean()),
         returns=returns,
@@ -141,14 +158,15 @@ def _finish(
     )
     write_result(folder, trainer.step, result)
     if config.video:
-        record_episode(folder / "policy.gif", policy, config.env_id, seed)
+        record_episode(folder / "policy.gif", policy, config, seed)
     return result
 
 
 def _begin(config: Config) -> tuple[Config, Path, dict[str, Any] | None]:
     """The configuration, the folder and, if it is resumed, the state of a run."""
     if config.resume is None:
-        check_environment(config)  # Before there is a folder.
+        config = check_environment(config)  # Before there is a folder.
+        check_clipper(config)
         return config, make_run_folder(config), None
     with silent_libraries():
         state, complaints = read_newest(config.resume / "checkpoints")
@@ -173,22 +191,11 @@ def write_result(folder: Path, step: int, result: Result) -> None:
     (folder / "result.json").write_text(json.dumps(values) + "\n")
 
 
-def check_environment(config: Config) -> None:
-    """Refuses an environment that the run could not play, or not draw.
-
-    Raises:
-        ConfigError: With the reason.
-    """
-    make_env(config.env_id).close()
-    if config.video:
-        check_video(config.env_id)
-
-
-def _solved_at(env_id: str) -> float | None:
+def _solved_at(config: Config) -> float | None:
     """The return at which Gymnasium calls the environment solved, if it says."""
-    env = make_env(env_id)
+    env = make_env(config)
     env.close()
-    return env.spec.reward_threshold
+    return env.spec.reward_threshold if env.spec else None
 
 
 def _score(returns: np.ndarray) -> str:
@@ -204,6 +211,7 @@ def _run(command: Command, config: Config) -> None:
     if command.seeds is not None:
         seeds = parse_seeds(command.seeds)
         check_environment(config)
+        check_clipper(config)
         train_seeds(config, seeds, command.jobs)
         return
     if config.resume is not None and has_seeds(config.resume):

@@ -1,15 +1,19 @@
 """The loop: collect environment steps, learn from the replay, repeat."""
 
 import pickle
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from examples.dqn.agent import Agent
 from examples.dqn.envs.environments import Environments, Steps
+from examples.dqn.envs.images import sees_images
+from examples.dqn.envs.moments import Moments, RewardScale
 from examples.dqn.envs.returns import Returns
-from examples.dqn.errors import RunError, environment_error
+from examples.dqn.errors import RunError, Stopped, environment_error
 from examples.dqn.evaluate import evaluate
+from examples.dqn.finite import check_numbers, check_values
 from examples.dqn.networks.policy import Policy
 from examples.dqn.replay.making import make_replay
 from examples.dqn.replay.nstep import NStep
@@ -22,7 +26,20 @@ from examples.dqn.schedules import epsilon_schedule
 from examples.dqn.settings.config import Config
 
 # What a checkpoint holds of a trainer as it is.
-RESTORED = ("step", "replay", "nstep", "returns", "generator", "history", "best")
+RESTORED = (
+    *("step", "cycle", "replay", "nstep", "returns", "seen", "reward_scale"),
+    *("generator", "history", "best"),
+)
+
+
+@dataclass
+class Cycle:
+    """What is played, learned and evaluated before a row is recorded."""
+
+    began: int
+    """The step before its first."""
+    learned: dict[str, float] | None = None
+    """What its row says of its updates; None while it is played."""
 
 
 class Trainer:
@@ -59,35 +76,65 @@ class Trainer:
             config.n_step, config.gamma, config.num_envs, config.reward_clip
         )
         self.returns = Returns(config.num_envs)
+        self.seen: Moments | None = None
+        if config.normalize_observations and not sees_images(envs.observation_shape):
+            self.seen = Moments(envs.observation_shape)
+        self.reward_scale: RewardScale | None = None
+        if config.scale_rewards:
+            self.reward_scale = RewardScale(config.gamma, config.num_envs)
         self.epsilon = epsilon_schedule(config, config.total_steps)
         self.policy = agent.policy()
         self.best: tuple[float, Policy] | None = None
         self.history = History()
         self.step = 0
+        self.cycle: Cycle | None = None
+        """What is going on, None between two cycles."""
+        self._interrupt: Interrupt | None = None
 
     def run(self, interrupt: Interrupt | None = None) -> History:
         """Trains for `total_steps` environment steps, or until interrupted.
+
+        An interrupt waits for the end of a cycle, unless that takes long: then the
+        cycle is left where it is, and saved so.
 
         Raises:
             RunError: If the environments or the disk fail; what was saved last
                 can be resumed.
         """
-        config = self.config
+        self._interrupt = interrupt
         if not self.step:
             self.save()
-        while self.step < config.total_steps and not (interrupt and interrupt.name):
-            before = self.step
-            self._collect(min(before + config.train_every, config.total_steps))
-            metrics: dict[str, float] = {}
-            if self.step >= config.learning_starts:
-                metrics |= self._learn()
-            if self.step // config.eval_every > before // config.eval_every:
-                metrics |= self._evaluate()
-            self._record(metrics)
-            if self.step // config.checkpoint_every > before // config.checkpoint_every:
-                self.save()
+        try:
+            while self.cycle or self.step < self.config.total_steps:
+                if interrupt and interrupt.name:
+                    break
+                self._run_cycle()
+        except Stopped:
+            pass
         self.save()
         return self.history
+
+    def _run_cycle(self) -> None:
+        """Runs a cycle, or what is left of one."""
+        config = self.config
+        cycle = self.cycle = self.cycle or Cycle(self.step)
+        before = cycle.began
+        if cycle.learned is None:
+            self._collect(min(before + config.train_every, config.total_steps))
+            learns = self.step >= config.first_update
+            cycle.learned = self._learn() if learns else {}
+        metrics = dict(cycle.learned)
+        if self.step // config.eval_every > before // config.eval_every:
+            metrics |= self._evaluate()
+        self._record(metrics)
+        self.cycle = None
+        if self.step // config.checkpoint_every > before // config.checkpoint_every:
+            self.save()
+
+    def _wait(self) -> None:
+        """Leaves what takes long, if a signal waits for it."""
+        if self._interrupt and self._interrupt.waits():
+            raise Stopped
 
     def save(self) -> None:
         """Writes a checkpoint from which `restore` goes on as if never stopped."""
@@ -125,10 +172,15 @@ class Trainer:
             self.envs.close()
             self.envs = pickle.loads(state["envs"])
             return True
-        # The environments are new, so no step of theirs waits for more.
-        for part in (self.replay.store, self.nstep, self.returns):
-            part.begin_episodes()
+        self._begin_episodes()
         return False
+
+    def _begin_episodes(self) -> None:
+        """No step of an earlier episode waits for more."""
+        parts = self.replay.store, self.nstep, self.returns, self.reward_scale
+        for part in parts:
+            if part is not None:
+                part.begin_episodes()
 
     def kept_policy(self) -> Policy:
         """The policy that the final score is for."""
@@ -138,8 +190,16 @@ class Trainer:
 
     def _collect(self, end: int) -> None:
         """Plays until step `end`, and checks what came in."""
-        collected = []
+        collected: list[Transitions] = []
+        try:
+            self._play(end, collected)
+        finally:
+            check_numbers(collected, self.config.env_id, self.step)
+
+    def _play(self, end: int, collected: list[Transitions]) -> None:
+        """Plays until step `end`, into the list and the replay."""
         while self.step < end:
+            self._wait()
             epsilon = self.epsilon(self.step)
             actions = self.policy.explore(
                 self.envs.observations, epsilon, self.generator
@@ -154,39 +214,41 @@ class Trainer:
             collected.append(self._remember(steps.first(left)))
             finished = self.returns.push(steps)
             self.history.episodes += [(self.step, value) for value in finished]
-        self._check_numbers(collected)
 
     def _remember(self, steps: Steps) -> Transitions:
         """Counts steps, and puts into the replay what is complete with them."""
         kept = self.replay.store.put_away(steps, self.nstep.waiting)
         transitions = self.nstep.push(kept)
         self.replay.add(transitions)
+        if self.seen is not None:
+            self.seen.push(steps.next_observations)
+        if self.reward_scale is not None:
+            self.reward_scale.push(steps)
         self.step += steps.size
         return transitions
-
-    def _check_numbers(self, collected: list[Transitions]) -> None:
-        """Refuses what no agent can learn from, before any of it is learned."""
-        # Once for all: a check of each step would cost as much as the step.
-        for name, parts in zip(Transitions._fields, zip(*collected)):
-            if not np.isfinite(np.concatenate(parts)).all():
-                raise RunError(
-                    f"{self.config.env_id} gives {name.replace('_', ' ')} that are "
-                    f"not finite, at or before step {self.step}"
-                )
 
     def _learn(self) -> dict[str, float]:
         """Runs one block of updates."""
         updates = self.config.updates_per_train
         sample = self.replay.sample(self.generator, updates, self.config.batch_size)
-        found = self.agent.update(sample.batches, sample.weights)
+        batches = sample.batches
+        if self.seen is not None:
+            self.agent.normalize_by(self.seen.mean, self.seen.variance)
+        if self.reward_scale is not None:
+            scaled = batches.rewards / np.float32(self.reward_scale.value)
+            batches = batches._replace(rewards=scaled)
+        found = self.agent.update(batches, sample.weights)
+        check_values(found.losses, found.errors, self.agent.updates, self.step)
         self.replay.feedback(sample.rows, found.errors)
         self.policy = self.agent.policy()
         metrics = {"loss": float(found.losses.mean())}
         clips = self.agent.clip_history(since=self.agent.updates - updates)
         if clips:
             # Drawn over the steps that the block learned from last, not in a heap.
-            first = self.step - self.config.train_every
-            steps = np.linspace(first, self.step, updates, endpoint=False)
+            began = self.cycle.began if self.cycle else 0
+            steps = np.linspace(began, self.step, updates, endpoint=False)
+            # The log may be shorter than the block: then it holds the last ones.
+            steps = steps[updates - len(clips["norm"]) :]
             self.history.clips.append(clips | {"step": steps})
             metrics["norm"] = float(np.median(clips["norm"]))
             metrics["threshold"] = float(np.median(clips["threshold"]))
@@ -194,16 +256,35 @@ class Trainer:
         return metrics
 
     def _evaluate(self) -> dict[str, float]:
-        """Plays without exploration, on environments of its own, and keeps the best."""
+        """Plays without exploration, and keeps the best.
+
+        Raises:
+            Stopped: If a signal waits; the evaluation can be played again.
+        """
         config = self.config
+        lent = self.envs.first if config.eval_envs == "training" else None
         returns = evaluate(
-            self.policy, config.env_id, config.eval_episodes, self.eval_seed
+            self.policy,
+            config,
+            config.eval_episodes,
+            self.eval_seed,
+            self._tick,
+            config.eval_envs,
+            lent,
         )
+        if lent is not None:
+            # A seed of their own, or they would repeat what follows an evaluation.
+            self.envs.begin(int(self.generator.integers(2**31)))
+            self._begin_episodes()
         mean = float(returns.mean())
         if self.best is None or mean >= self.best[0]:
             self.best = mean, self.policy
         self.history.evaluations.append((self.step, mean))
         return {"greedy_return": mean}
+
+    def _tick(self, step: int, playing: int) -> None:
+        self._wait()
+        self.report.wait(step, playing)
 
     def _record(self, metrics: dict[str, float]) -> None:
         episodes = self.history.episodes

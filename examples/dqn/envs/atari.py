@@ -8,6 +8,7 @@ import gymnasium
 
 from examples.dqn.envs.vector import VectorEnvironments
 from examples.dqn.errors import ConfigError
+from examples.dqn.settings.run import EnvironmentSettings
 
 FRAME_SHAPE = (84, 84, 1)
 """Height, width and channels of an image as the agent gets it."""
@@ -37,7 +38,7 @@ def register_atari(env_id: str) -> None:
 
 
 def make_atari(
-    env_id: str, num_envs: int, seed: int, vectorization: str
+    settings: EnvironmentSettings, num_envs: int, seed: int, vectorization: str
 ) -> VectorEnvironments:
     """Games with Nature's preprocessing, one gray image of 84x84 per step.
 
@@ -54,8 +55,15 @@ def make_atari(
             "have threads of their own. "
             f"Received: vectorization={vectorization!r}"
         )
+    if settings.wrapper is not None or settings.max_episode_steps is not None:
+        raise ConfigError(
+            "wrapper and max_episode_steps must be None for Atari games, which end "
+            "after env_kwargs max_num_frames_per_episode=.... "
+            f"Received: wrapper={settings.wrapper!r}, "
+            f"max_episode_steps={settings.max_episode_steps}"
+        )
     envs = gymnasium.make_vec(
-        env_id,
+        settings.env_id,
         num_envs,
         vectorization_mode="vector_entry_point",
         # Next-step would spend a call per episode on the reset.
@@ -66,6 +74,7 @@ def make_atari(
         stack_num=1,
         reward_clipping=False,
         episodic_life=False,
+        **settings.env_arguments(),
     )
     # Its seeds are C++ integers of 32 bits, one of which is the sign.
     return VectorEnvironments(envs, seed % 2**30)

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple, Protocol
 
+import gymnasium
 import numpy as np
 
 
@@ -57,6 +58,16 @@ class Environments(Protocol):
             The steps of those environments that were not just reset, the last
             observation of an episode included.
         """
+
+    @property
+    def first(self) -> gymnasium.Env:
+        """The first of them, to be played by others; then `begin` anew.
+
+        Only those that are stepped in a loop of ours can be lent.
+        """
+
+    def begin(self, seed: int) -> None:
+        """Begins new episodes; environment `i` is seeded with `seed + i`."""
 
     def close(self) -> None:
         """Lets go of all that they hold."""

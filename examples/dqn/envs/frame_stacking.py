@@ -1,5 +1,6 @@
 """Environments that show images: the agent sees the last few, the replay each."""
 
+import gymnasium
 import numpy as np
 
 from examples.dqn.envs.environments import Environments, Steps
@@ -26,9 +27,24 @@ class FrameStacking:
     ):
         self._envs = envs
         self._frame_shape = frame_shape
-        images = self._images(envs.observations)
-        self.observations = np.zeros((len(images), count, *frame_shape), np.uint8)
+        self._count = count
+        self._begin()
+
+    def _begin(self) -> None:
+        images = self._images(self._envs.observations)
+        shape = len(images), self._count, *self._frame_shape
+        self.observations = np.zeros(shape, np.uint8)
         self.observations[:, -1] = images
+
+    def begin(self, seed: int) -> None:
+        """Begins new episodes; environment `i` is seeded with `seed + i`."""
+        self._envs.begin(seed)
+        self._begin()
+
+    @property
+    def first(self) -> gymnasium.Env:
+        """The first of them, to be played by others; then `begin` anew."""
+        return self._envs.first
 
     @property
     def observation_shape(self) -> tuple[int, ...]:

@@ -26,9 +26,23 @@ class LoopEnvironments:
         # Discrete spaces may start elsewhere than at 0; networks count from 0.
         self._first_action = int(self._envs[0].action_space.start)
         self._numbers = np.arange(len(makers))
+        self.begin(seed)
+
+    def begin(self, seed: int) -> None:
+        """Begins new episodes; environment `i` is seeded with `seed + i`."""
         self.observations = np.stack(
             [env.reset(seed=seed + index)[0] for index, env in enumerate(self._envs)]
         )
+
+    @property
+    def first(self) -> gymnasium.Env:
+        """The first of them, to be played by others; then `begin` anew."""
+        return self._envs[0]
+
+    @property
+    def observation_space(self) -> gymnasium.spaces.Box:
+        """What one of them observes."""
+        return self._envs[0].observation_space
 
     @property
     def observation_shape(self) -> tuple[int, ...]:

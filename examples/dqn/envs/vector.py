@@ -1,9 +1,11 @@
 """Gymnasium's vector environments, made to report real steps alone."""
 
+import gymnasium
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 from examples.dqn.envs.environments import Steps
+from examples.dqn.envs.images import frame_shape
 
 
 class VectorEnvironments:
@@ -29,8 +31,16 @@ class VectorEnvironments:
         # Discrete spaces may start elsewhere than at 0; networks count from 0.
         self._first_action = envs.single_action_space.start
         self._numbers = np.arange(envs.num_envs)
+        is_image = frame_shape(envs.single_observation_space) is not None
+        self.observations: np.ndarray
+        self._dtype = np.dtype(np.uint8 if is_image else np.float32)
         self._resetting = np.zeros(envs.num_envs, bool)
-        self.observations, _ = envs.reset(seed=seed)
+        self.begin(seed)
+
+    @property
+    def observation_space(self) -> gymnasium.spaces.Box:
+        """What one of them observes."""
+        return self._envs.single_observation_space
 
     @property
     def observation_shape(self) -> tuple[int, ...]:
@@ -53,6 +63,7 @@ class VectorEnvironments:
         after, rewards, terminated, truncated, infos = self._envs.step(
             actions + self._first_action
         )
+        after = self._cast(after)
         ended = terminated | truncated
         self.observations = after
         if self._mode == AutoresetMode.NEXT_STEP:
@@ -63,13 +74,28 @@ class VectorEnvironments:
                 after[ended] = np.stack(infos["final_obs"][ended])
             else:
                 options = {"reset_mask": ended.copy()}
-                self.observations, _ = self._envs.reset(options=options)
+                self.observations = self._cast(self._envs.reset(options=options)[0])
         steps = Steps(
             before, actions, rewards, terminated, truncated, after, self._numbers
         )
         if not was_resetting.any():
             return steps
         return Steps(*(field[~was_resetting] for field in steps))
+
+    def _cast(self, observations: np.ndarray) -> np.ndarray:
+        """As single environments give them; some vector forms give float64."""
+        # What it cannot hold becomes infinite, which is refused where it is learned.
+        with np.errstate(over="ignore"):
+            return observations.astype(self._dtype, copy=False)
+
+    @property
+    def first(self) -> gymnasium.Env:
+        raise TypeError("environments that Gymnasium steps are not lent.")
+
+    def begin(self, seed: int) -> None:
+        """Begins new episodes; environment `i` is seeded with `seed + i`."""
+        self._resetting[:] = False
+        self.observations = self._cast(self._envs.reset(seed=seed)[0])
 
     def close(self) -> None:
         self._envs.close()

@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from examples.dqn.networks.policy import Policy, draw_noise
+from examples.dqn.networks.action_mask import FORBIDDEN, respects_mask
+from examples.dqn.networks.normalization import EPSILON, LIMIT, moments_of
+from examples.dqn.networks.policy import Policy, draw_noise, mask_of
 
 
 class Dense(NamedTuple):
@@ -51,6 +53,8 @@ class NumpyPolicy(Policy):
     def __init__(self, network: Any):
         self.weights = network.get_weights()
         self.num_actions = network.output_shape[1]
+        self.masked = respects_mask(network)
+        self._moments = moments_of(network)
         layers = _dense_layers(network)
         # A chain of layers, or two behind a common one if the network is dueling.
         self._torso = [
@@ -78,7 +82,7 @@ class NumpyPolicy(Policy):
             return super().explore(observations, epsilon, generator)
         # The usual case. A vector costs half of what a matrix of one row does.
         if generator.random() < epsilon:
-            return generator.integers(self.num_actions, size=1)
+            return self.random(observations, generator)
         values = self.noisy_q_values(observations[0], generator)
         return values.argmax(axis=-1, keepdims=True)
 
@@ -98,6 +102,10 @@ class NumpyPolicy(Policy):
         self, observations: np.ndarray, torso: list[Dense], heads: list[list[Dense]]
     ) -> np.ndarray:
         values = np.asarray(observations, np.float32)
+        if self._moments is not None:
+            mean, variance = self._moments
+            values = (values - mean) / np.sqrt(variance + np.float32(EPSILON))
+            values = np.clip(values, -LIMIT, LIMIT)
         for layer in torso:
             values = _relu(layer(values))
         streams = []
@@ -113,6 +121,9 @@ class NumpyPolicy(Policy):
         if len(streams) == 2:  # dueling
             values = values - values.mean(axis=-1, keepdims=True)
             values += streams[0].mean(axis=-1, keepdims=True)
+        if self.masked:
+            mask = mask_of(observations, self.num_actions)
+            values = np.where(mask > 0, values, np.float32(FORBIDDEN))
         return values
 
 

@@ -7,6 +7,7 @@ import keras
 from examples.dqn.envs.images import sees_images
 from examples.dqn.networks.convolutions import convolutional_torso
 from examples.dqn.networks.noisy import NoisyDense
+from examples.dqn.networks.normalization import normalized
 from examples.dqn.settings.agent import NetworkSettings
 
 
@@ -45,6 +46,8 @@ def build_q_network(
     values = inputs = keras.Input(observation_shape, dtype=dtype, name="observation")
     if is_image:
         values = convolutional_torso(values, parts.initializers, parts.dtype)
+    elif settings.normalize_observations:
+        values = normalized(values)
     *torso, last = settings.hidden_sizes
     for index, size in enumerate(torso):
         values = parts.hidden(values, size, f"hidden_{index}")

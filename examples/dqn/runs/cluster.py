@@ -8,9 +8,8 @@ from typing import Any
 def task() -> dict[str, Any]:
     """The task of this process in its cluster, empty without a cluster."""
     try:
-        config = json.loads(os.environ.get("TF_CONFIG") or "{}")
-        return dict(config.get("task", {}))
-    except (ValueError, AttributeError, TypeError):
+        return dict(_config().get("task", {}))
+    except (ValueError, TypeError):
         return {}
 
 
@@ -19,4 +18,28 @@ def is_chief() -> bool:
 
     All processes of a cluster play and learn the same, so that one speaks for all.
     """
-    return task().get("index", 0) == 0
+    own = task()
+    if not own:
+        return True
+    kind = own.get("type", "worker")
+    # As TensorFlow has it: the first worker speaks where there is no chief.
+    chiefs = {"chief", "master"} & {*_config().get("cluster", {})}
+    if chiefs:
+        return kind in chiefs
+    return kind == "worker" and _is_zero(own.get("index", 0))
+
+
+def _is_zero(index: Any) -> bool:
+    """Whether an index is 0, which TensorFlow takes in quotes as well."""
+    try:
+        return int(index) == 0
+    except (TypeError, ValueError):
+        return False
+
+
+def _config() -> dict[str, Any]:
+    """What TF_CONFIG says, empty if it is nothing that can be read."""
+    try:
+        return dict(json.loads(os.environ.get("TF_CONFIG") or "{}"))
+    except (ValueError, TypeError):
+        return {}

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from examples.dqn.errors import ConfigError
-from examples.dqn.runs.curves import Curve, bootstrap_band, interquartile_mean
+from examples.dqn.runs.curves import FEWEST, Curve, bootstrap_band, interquartile_mean
 from keras_gradclip.plotting import PALETTE, dress_axes
 
 
@@ -38,8 +38,8 @@ def draw_curves(
         draw_seeds(axes, curve.steps, curve.values, colour, label, each=alone)
     label_axes(axes, ylabel)
     title = f"{environments}: {ylabel}"
-    if any(len(curve.values) > 1 for curve in curves):
-        title += ", interquartile mean and 95 % bootstrap band"
+    if mean := _kind_of_mean([len(curve.values) for curve in curves]):
+        title += f", {mean} and 95 % bootstrap band"
     axes.set_title(title, loc="left", fontsize=11)
     # Below, because a curve may pass through any corner.
     figure.legend(loc="outside lower left", frameon=False, fontsize=9)
@@ -51,6 +51,16 @@ def draw_curves(
             f"output must be a picture that can be written ({reason}). "
             f"Received: output={path}"
         ) from error
+
+
+def _kind_of_mean(runs: Sequence[int]) -> str:
+    """What curves of so many runs show, nothing if each is of one."""
+    several = [count for count in runs if count > 1]
+    # As `interquartile_mean` has it.
+    cut = {count >= FEWEST for count in several}
+    if len(cut) == 2:
+        return f"interquartile mean (plain mean of fewer than {FEWEST} runs)"
+    return "interquartile mean" if True in cut else "mean" if cut else ""
 
 
 def draw_seeds(

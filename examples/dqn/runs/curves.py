@@ -15,18 +15,23 @@ class Curve(NamedTuple):
     """One row per run, shape `(runs, columns)`."""
 
 
+FEWEST = 4
+"""Runs that have a lowest and a highest quarter to leave out."""
+
+
 def interquartile_mean(values: np.ndarray) -> np.ndarray:
     """Mean of the middle half of the rows, shape `(columns,)`.
 
     One lucky or lost seed moves it little, and it uses more of the rows than the
-    median does. Fewer than four rows have no quarter to leave out.
+    median does. Fewer than four rows have no quarter to leave out: it is their
+    plain mean.
 
     References:
         Agarwal et al., Deep Reinforcement Learning at the Edge of the Statistical
         Precipice, 2021. https://arxiv.org/abs/2108.13264
     """
     ordered = np.sort(values, axis=0)
-    cut = len(ordered) // 4
+    cut = len(ordered) // FEWEST
     return ordered[cut : len(ordered) - cut].mean(axis=0)
 
 

@@ -1,7 +1,11 @@
 """Ctrl-C, SIGTERM and a closed terminal end a run where it can be gone on with."""
 
 import signal
+import time
 from types import FrameType
+
+PATIENCE = 2.0
+"""Seconds that a signal waits for the end of a cycle or of an evaluation."""
 
 
 class Interrupt:
@@ -17,6 +21,17 @@ class Interrupt:
     def __init__(self) -> None:
         self.name: str | None = None
         """The signal that came, None if none has."""
+        self._heard_at = 0.0
+
+    def waits(self, seconds: float | None = None) -> bool:
+        """Whether a signal has been waiting for so long; None is `PATIENCE`.
+
+        What soon comes to a good end may do so; what takes long is to be left.
+        """
+        if self.name is None:
+            return False
+        patience = PATIENCE if seconds is None else seconds
+        return time.monotonic() - self._heard_at >= patience
 
     def __enter__(self) -> "Interrupt":
         numbers = list(self.SIGNALS)
@@ -33,6 +48,7 @@ class Interrupt:
 
     def _note(self, number: int, _: FrameType | None) -> None:
         self.name = signal.Signals(number).name
+        self._heard_at = time.monotonic()
         self._restore()
 
     def _restore(self) -> None:

@@ -64,7 +64,10 @@ class Report:
         self._file = (folder / "metrics.csv").open("w", newline="")
         self._csv = csv.writer(self._file)
         self._events = EventFileWriter(str(folder))
-        self._progress = Progress(total_steps, stream or sys.stdout)
+        begun = rows[-1].step if rows else 0
+        stream = stream or sys.stdout
+        self._progress = Progress(total_steps, stream, begun)
+        self._waiting = Waiting(stream)
         try:
             self._csv.writerow(Row._fields)
             for row in rows:
@@ -78,6 +81,11 @@ class Report:
         """Adds a row to the file, to TensorBoard and to the progress line."""
         self._write(row)
         self._progress.show(row)
+        self._waiting.begin()
+
+    def wait(self, step: int, playing: int) -> None:
+        """Tells that greedy episodes go on, where they take long."""
+        self._waiting(step, playing)
 
     def _write(self, row: Row) -> None:
         self.rows.append(row)
@@ -106,8 +114,9 @@ class Report:
 class Progress:
     """One line that renews itself on a terminal; a line every tenth elsewhere."""
 
-    def __init__(self, total_steps: int, stream: TextIO):
+    def __init__(self, total_steps: int, stream: TextIO, begun: int = 0):
         self._total = total_steps
+        self._begun = begun
         self._stream = stream
         self._terminal = stream.isatty()
         self._started = time.monotonic()
@@ -130,7 +139,9 @@ class Progress:
     def line(self, row: Row, short: bool = False) -> str:
         """The row in words; `short` fits 79 columns."""
         done = row.step / self._total
-        left = int((time.monotonic() - self._started) * (1 - done) / done)
+        # Of a resumed run, the steps taken since count against the time since.
+        taken, missing = row.step - self._begun, self._total - row.step
+        left = int((time.monotonic() - self._started) * missing / max(taken, 1))
         parts = [
             f"{done:4.0%} {left // 60}:{left % 60:02d}{'' if short else ' left'}",
             _part("return", row.mean_return, "5.1f"),
@@ -148,6 +159,36 @@ class Progress:
         """Leaves the last state of the line standing."""
         if self._terminal:
             self._stream.write("\n")
+
+
+class Waiting:
+    """Tells that greedy episodes go on: soon on a terminal, in time elsewhere."""
+
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+        self._terminal = stream.isatty()
+        self._seconds = 1.0 if self._terminal else 5.0
+        self.begin()
+
+    def begin(self) -> None:
+        """From here on, nothing has been told."""
+        self._told = time.monotonic()
+
+    def __call__(self, step: int, playing: int) -> None:
+        """Is told the steps of each episode so far, and how many go on."""
+        if time.monotonic() - self._told < self._seconds:
+            return
+        self.begin()
+        text = (
+            f"greedy episodes: {playing} to go at step {step:,}; "
+            "--max-episode-steps ends them earlier"
+        )
+        if self._terminal:
+            columns = shutil.get_terminal_size().columns - 1
+            self._stream.write(f"\r{text[:columns]}\x1b[K")
+            self._stream.flush()
+        else:
+            print(text, file=self._stream, flush=True)
 
 
 def _part(name: str, value: float | None, form: str) -> str:

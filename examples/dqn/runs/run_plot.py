@@ -82,8 +82,11 @@ def _draw_norms(axes: Axes, history: History) -> None:
     draw_norms(axes, steps, norms, thresholds, clipped)
     share = clipped_share(clipped)
     axes.set_title(f"Gradient norm per update ({share})", loc="left", fontsize=11)
-    # Norms near 0 come from the first few updates; they would stretch the axis.
-    axes.set_ylim(bottom=max(norms.min(), np.percentile(norms, 0.1) / 2))
+    # A run that diverges has norms that no axis reaches.
+    shown = norms[np.isfinite(norms)]
+    if shown.size:
+        # Norms near 0 come from the first few updates; they would stretch the axis.
+        axes.set_ylim(bottom=max(shown.min(), np.percentile(shown, 0.1) / 2))
     legend_above(axes)
 
 

@@ -8,7 +8,7 @@ import gymnasium
 import numpy as np
 
 from examples.dqn.envs.images import frame_shape
-from examples.dqn.envs.making import make_env
+from examples.dqn.envs.making import Played, make_env, settings_of
 from examples.dqn.errors import ConfigError
 from examples.dqn.evaluate import play_each, play_images
 from examples.dqn.networks.policy import Policy
@@ -21,7 +21,7 @@ MAX_FRAMES = 3_000
 LARGEST_SIDE = 400
 
 
-def check_video(env_id: str) -> None:
+def check_video(played: Played) -> None:
     """Draws one frame where that is needed, so that a run does not fail at its end.
 
     Raises:
@@ -30,11 +30,11 @@ def check_video(env_id: str) -> None:
     try:
         import PIL.Image  # noqa: F401
 
-        env = make_env(env_id)
+        env = make_env(played)
         env.close()
         image = frame_shape(env.observation_space)
         if image is None:
-            _draw_once(env_id)
+            _draw_once(played)
         elif image[2] not in (1, 3):
             raise ValueError(f"its images have {image[2]} channels, not 1 or 3.")
     except Exception as error:  # each environment fails in a way of its own
@@ -42,11 +42,11 @@ def check_video(env_id: str) -> None:
         raise ConfigError(
             "video must go with an environment that draws RGB frames or observes "
             "images, and with what `pip install -e '.[dqn,video]'` brings "
-            f"({reason}) Received: video=True, env_id={env_id!r}"
+            f"({reason}) Received: video=True, env_id={settings_of(played).env_id!r}"
         ) from error
 
 
-def record_episode(path: Path, policy: Policy, env_id: str, seed: int) -> float:
+def record_episode(path: Path, policy: Policy, played: Played, seed: int) -> float:
     """Plays one greedy episode and draws it.
 
     Where observations are images, these are drawn, as the agent sees them.
@@ -54,7 +54,7 @@ def record_episode(path: Path, policy: Policy, env_id: str, seed: int) -> float:
     Args:
         path: The GIF to write. It ends after `MAX_FRAMES`, the episode goes on.
         policy: What to play with.
-        env_id: What to play.
+        played: What to play.
         seed: Where the episode starts.
 
     Returns:
@@ -67,10 +67,10 @@ def record_episode(path: Path, policy: Policy, env_id: str, seed: int) -> float:
             images.append(_small_image(frame))
 
     sees_images = policy.frame_stack is not None
-    env = make_env(env_id) if sees_images else _make_drawn_env(env_id)
+    env = make_env(played) if sees_images else _make_drawn_env(played)
     try:
         if sees_images:
-            [total] = play_images(policy, env_id, 1, seed, draw)
+            [total] = play_images(policy, played, 1, seed, draw, env=env)
         else:
             [total] = play_each(policy, [env], seed, lambda: draw(env.render()))
     finally:
@@ -87,16 +87,16 @@ def record_episode(path: Path, policy: Policy, env_id: str, seed: int) -> float:
     return total
 
 
-def _make_drawn_env(env_id: str) -> gymnasium.Env:
+def _make_drawn_env(played: Played) -> gymnasium.Env:
     # No display is needed, nor is pygame's greeting. Both are read at its import.
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
     os.environ.setdefault("SDL_AUDIODRIVER", "dummy")
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
-    return make_env(env_id, render_mode="rgb_array")
+    return make_env(played, render_mode="rgb_array")
 
 
-def _draw_once(env_id: str) -> None:
-    env = _make_drawn_env(env_id)
+def _draw_once(played: Played) -> None:
+    env = _make_drawn_env(played)
     try:
         env.reset(seed=0)
         frame = env.render()

@@ -77,6 +77,11 @@ class NetworkSettings:
     layer_norm: bool = False
     """Normalise each hidden layer before its ReLU."""
 
+    normalize_observations: bool = False
+    """Bring each entry of the observations to mean 0 and variance 1, over all that
+    was played so far. The statistics are weights of the network, so evaluations
+    and the saved policy have them. Of no effect on images."""
+
     dueling: bool = False
     """Two streams, one for the value of the state and one for the advantages of
     the actions."""

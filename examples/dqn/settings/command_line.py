@@ -15,6 +15,7 @@ from examples.dqn.settings.config import Config, machine_settings, sections
 from examples.dqn.settings.help import explained
 from examples.dqn.settings.ranges import Range, check_ranges
 from examples.dqn.settings.tuned import tuned_config
+from examples.dqn.settings.words import did_you_mean, flags_of_type, whole_numbers
 
 Settings = TypeVar("Settings")
 
@@ -90,19 +91,23 @@ def parse_words(
 
 
 def _parse(seen: type, program: str, arguments: Sequence[str] | None) -> Any:
-    complaint = io.StringIO()
+    complaint, flags = io.StringIO(), flags_of_type(seen)
+    words = sys.argv[1:] if arguments is None else arguments
     try:
         with contextlib.redirect_stderr(complaint):
             return tyro.cli(
                 seen,
                 prog=f"python -m examples.dqn.{program}",
-                args=arguments,
+                args=whole_numbers(words, flags),
                 config=(tyro.conf.OmitArgPrefixes,),
             )
     except SystemExit as stop:
         if not stop.code:  # --help
             raise
-        raise ConfigError(_one_line(complaint.getvalue())) from None
+        told = _one_line(complaint.getvalue())
+        if told.startswith("Unrecognized"):
+            told += did_you_mean(told, flags)
+        raise ConfigError(told) from None
 
 
 def run_reporting(command: Callable[[], object]) -> int:

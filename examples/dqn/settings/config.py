@@ -1,5 +1,6 @@
 """Everything that one run depends on, and what its settings need of each other."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from itertools import pairwise
 from math import ceil
@@ -20,6 +21,7 @@ from examples.dqn.settings.run import (
     EvaluationSettings,
     FilesSettings,
     MachineSettings,
+    words_of,
 )
 
 
@@ -47,7 +49,10 @@ class Config(
     """
 
     def __post_init__(self) -> None:
+        if isinstance(self.env_kwargs, Mapping):
+            object.__setattr__(self, "env_kwargs", words_of(self.env_kwargs))
         check_ranges(self)
+        _check_environment(self)
         _check_hidden_sizes(self)
         _check_epsilon(self)
         _check_amounts(self)
@@ -55,10 +60,17 @@ class Config(
     @property
     def total_updates(self) -> int:
         """Gradient steps of the whole run."""
+        # Environments step together, so a cycle ends when all have.
+        cycle = ceil(self.train_every / self.num_envs) * self.num_envs
         # Cycles that end with a block of updates: all but those before the start.
-        cycles = ceil(self.total_steps / self.train_every)
-        blocks = cycles - ceil(self.learning_starts / self.train_every) + 1
+        cycles = ceil(self.total_steps / cycle)
+        blocks = cycles - ceil(self.first_update / cycle) + 1
         return blocks * self.updates_per_train
+
+    @property
+    def first_update(self) -> int:
+        """Environment steps before the first update: there is a transition by then."""
+        return max(self.learning_starts, (self.n_step - 1) * self.num_envs + 1)
 
 
 def sections() -> dict[str, type]:
@@ -82,6 +94,28 @@ def machine_settings(config: Config) -> dict[str, Any]:
         for name in OF_THE_MACHINE
         if getattr(config, name) != getattr(Config, name)
     }
+
+
+def _check_environment(config: Config) -> None:
+    config.env_arguments()
+    if config.wrapper is not None and not all(config.wrapper.partition(":")):
+        raise ConfigError(
+            "wrapper must be like module:function. "
+            f"Received: wrapper={config.wrapper!r}"
+        )
+    if config.scale_rewards and config.reward_clip is not None:
+        raise ConfigError(
+            "scale_rewards must not stand beside reward_clip. "
+            f"Received: scale_rewards=True, reward_clip={config.reward_clip}"
+        )
+    if config.eval_envs == "training" and (
+        config.num_envs != 1 or config.vectorization != "loop"
+    ):
+        raise ConfigError(
+            "eval_envs='training' must go with num_envs=1 and vectorization='loop'. "
+            f"Received: num_envs={config.num_envs}, "
+            f"vectorization={config.vectorization!r}"
+        )
 
 
 def _check_hidden_sizes(settings: NetworkSettings) -> None:
@@ -121,6 +155,12 @@ def _check_amounts(config: Config) -> None:
         raise ConfigError(
             f"learning_starts must be at most total_steps={config.total_steps}. "
             f"Received: learning_starts={config.learning_starts}"
+        )
+    if config.first_update > config.total_steps:
+        raise ConfigError(
+            "n_step must leave steps to learn from: the first transition is complete "
+            f"after {config.first_update} of total_steps={config.total_steps}. "
+            f"Received: n_step={config.n_step}, num_envs={config.num_envs}"
         )
     if config.replay_size < config.batch_size:
         raise ConfigError(

@@ -165,8 +165,9 @@ def test_command_learns_from_images(tmp_path, capsys):
     [
         dict(num_envs=3, n_step=2),
         dict(n_step=3, prioritized=True, quantiles=3, **ALL),
+        dict(eval_envs="training", eval_every=128),
     ],
-    ids=["plain", "all switches"],
+    ids=["plain", "all switches", "one environment"],
 )
 def test_resumed_run_of_images_equals_an_undisturbed_one(settings, tmp_path):
     settings = {**SMALL, **settings, "env_id": "GrayLights-v0", "total_steps": 512}

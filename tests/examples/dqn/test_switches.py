@@ -55,6 +55,9 @@ SWITCHES = [
     ({"noisy": True}, {NETWORK, RULE}),
     ({"mixed_precision": True}, {RULE}),
     ({"distributional": True}, {NETWORK, RULE}),
+    ({"scale_rewards": True}, {RULE}),
+    # Its statistics are weights from the start.
+    ({"normalize_observations": True}, {NETWORK, RULE}),
 ]
 
 
@@ -129,6 +132,9 @@ def test_every_switch_of_the_learning_rule_is_tried_here():
         *("train_every", "updates_per_train", "batch_size", "replay_size"),
         *("strategy", "logical_devices", "threads", "eval_every", "eval_episodes"),
         *("xla", "checkpoint_every", "keep_checkpoints", "resume"),
+        # In `test_own_environments.py` and `test_plain_numbers.py`.
+        *("env_kwargs", "max_episode_steps", "wrapper", "images", "action_mask"),
+        "eval_envs",
         *("keep", "final_episodes", "run_folder", "hidden_sizes", "video"),
         # Tested in `test_schedules.py` and `test_agent.py`.
         *("epsilon_schedule", "epsilon_start", "epsilon_end", "epsilon_fraction"),

@@ -19,7 +19,6 @@ from examples.dqn.errors import ConfigError  # noqa: E402
         ("CartPole-v9", ["env_id", "CartPole-v9"]),
         ("", ["env_id", "''"]),
         ("Pendulum-v1", ["env_id", "Discrete actions", "Box(-2.0, 2.0"]),
-        ("FrozenLake-v1", ["env_id", "Box observations", "Discrete(16)"]),
     ],
 )
 def test_unfit_environment(env_id, words):

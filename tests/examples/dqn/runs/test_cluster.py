@@ -51,9 +51,6 @@ def test_it_is_asked_anew_each_time(monkeypatch):
         assert is_chief() == (index == 0)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a chief and the first worker both have the index 0"
-)
 def test_beside_a_chief_the_first_worker_is_none(monkeypatch):
     # As TensorFlow has it: worker 0 is the chief where no task is of that type.
     cluster = {"chief": ["localhost:0"], **WORKERS}
@@ -62,7 +59,6 @@ def test_beside_a_chief_the_first_worker_is_none(monkeypatch):
     assert not is_chief()
 
 
-@pytest.mark.xfail(strict=True, reason="only a number is understood")
 def test_an_index_in_quotes_is_one(monkeypatch):
     # TensorFlow makes a number of it.
     set_task(monkeypatch, type="worker", index="0")

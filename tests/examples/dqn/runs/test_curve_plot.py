@@ -101,7 +101,14 @@ def test_each_curve_has_a_colour_and_a_name(figures, tmp_path):
     ("rows", "title"),
     [
         ([1, 1], "CartPole-v1: loss"),
-        ([1, 2], "CartPole-v1: loss, interquartile mean and 95 % bootstrap band"),
+        ([1, 2], "CartPole-v1: loss, mean and 95 % bootstrap band"),
+        ([3, 3], "CartPole-v1: loss, mean and 95 % bootstrap band"),
+        ([1, 4], "CartPole-v1: loss, interquartile mean and 95 % bootstrap band"),
+        (
+            [2, 4],
+            "CartPole-v1: loss, interquartile mean (plain mean of fewer than 4 runs) "
+            "and 95 % bootstrap band",
+        ),
     ],
 )
 def test_the_title_speaks_of_a_band_where_there_is_one(rows, title, figures, tmp_path):

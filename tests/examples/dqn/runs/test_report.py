@@ -168,9 +168,6 @@ def test_time_left_is_that_of_the_pace_so_far(step, seconds, left, clock):
     assert f" {left} left " in progress.line(ROW._replace(step=step))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the steps of the earlier part count, but not their time"
-)
 def test_time_left_of_a_resumed_run(clock, tmp_path):
     stream = io.StringIO()
     resumed = Report(tmp_path, 1000, [ROW._replace(step=500)], stream)

@@ -132,9 +132,6 @@ def test_run_in_which_nothing_happened(drawn):
     assert below.texts
 
 
-@pytest.mark.xfail(
-    strict=True, raises=ValueError, reason="the foot of the axis is put at inf"
-)
 def test_run_that_diverged_at_once(drawn):
     # All norms but the first, as the log of a clipper has those with a NaN.
     drawn(History(clips=[block(0, [1.0, np.inf, np.inf])]))

@@ -36,9 +36,6 @@ def test_total_updates_are_those_of_the_loop(every):
         assert config.total_updates == updates_of_the_loop(config), config
 
 
-@pytest.mark.xfail(
-    strict=True, reason="cycles are longer where num_envs does not divide train_every"
-)
 def test_total_updates_where_cycles_are_of_no_round_number():
     # Cycles of 6 steps, not of 4: the learning rate does not come to its end.
     config = Config(

@@ -1,0 +1,36 @@
+"""Actions that are not allowed now have values that nobody chooses.
+
+The mask is the end of the observation, 1 where an action is allowed, so that replay,
+targets, evaluation and the saved network have it where they have the observation.
+"""
+
+import keras
+
+FORBIDDEN = -1e9
+"""The value of an action that is not allowed."""
+
+LAYER = "action_mask"
+"""Name of the layer by which a network with a mask is known."""
+
+
+def respect_mask(network: keras.Model) -> keras.Model:
+    """A network whose values of actions that are not allowed are far below all others.
+
+    It is made of Keras's own layers, so that it loads without anything of ours.
+
+    Args:
+        network: From observations that end with a mask to the values of all actions.
+    """
+    [inputs], values = network.inputs, network.output
+    num_actions = values.shape[1]
+    mask = keras.layers.Identity(name=LAYER)(inputs[:, -num_actions:])
+    if len(values.shape) == 3:  # quantiles
+        mask = keras.layers.Reshape((num_actions, 1))(mask)
+    # No sum, which a compiler may put in another order and lose the values in it.
+    masked = keras.ops.where(mask > 0, values, FORBIDDEN)
+    return keras.Model(inputs, masked, name=network.name)
+
+
+def respects_mask(network: keras.Model) -> bool:
+    """Whether a network is one that `respect_mask` made."""
+    return any(layer.name == LAYER for layer in network.layers)
