@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import keras
-from keras.src.backend.common.stateless_scope import in_stateless_scope
 
 BACKEND: str = keras.backend.backend()
 """The active backend. It is fixed for the life of the process."""
@@ -46,6 +45,11 @@ unpickle: Any = KerasSaveable._unpickle_model
 # `Model(inputs, outputs)` is of this class, which has no public name.
 # `__new__` alone looks at the number of arguments only.
 Functional: Any = type(keras.Model.__new__(keras.Model, None, None))
+
+
+# Whether a `keras.StatelessScope` is entered, which has no public name: the
+# function that `value` of a variable asks itself.
+in_stateless_scope: Any = keras.Variable.value.fget.__globals__["in_stateless_scope"]
 
 
 class BeforeTraining:

@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
+from keras import ops
 from keras.callbacks import Callback
 
 import keras_gradclip
@@ -78,6 +80,10 @@ def test_the_private_attributes_of_keras_exist():
     (accumulator,) = _keras.accumulators_of(optimizer)
     assert accumulator.shape == weight.shape
     assert _keras.call_counter_of(optimizer) in optimizer.variables
+    np.testing.assert_array_equal(ops.convert_to_numpy(_keras.array_of(weight)), [1, 2])
+    assert not _keras.in_stateless_scope()
+    with keras.StatelessScope():
+        assert _keras.in_stateless_scope()
 
 
 def test_private_keras_is_touched_in_one_module_only():
