@@ -176,7 +176,7 @@ class Clipper:
         found = {} if numbers is None else self._numbers.values(numbers)
         if not found and not self._scheduled and not self._infinite:
             return self
-        there = self._copy()
+        there = self._duplicate()
         values = vars(there)
         values.update({name: NO_BOUND for name in self._infinite})
         values.update(found)
@@ -199,11 +199,11 @@ class Clipper:
         Args:
             rows: The variables of the rows that `numbers` returned.
         """
-        there = self._copy()
+        there = self._duplicate()
         vars(there).update(_row=rows.get(NUMBERS), _is_in_use=True)
         return there
 
-    def _copy(self) -> Any:
+    def _duplicate(self) -> Any:
         there = object.__new__(type(self))
         vars(there).update(vars(self))
         return there
@@ -235,7 +235,7 @@ class Clipper:
 
     def _specification(self) -> Any:
         """Returns a copy that is not in use, with the numbers of now."""
-        there = self._copy()
+        there = self._duplicate()
         vars(there).update(self._arguments, _row=None, _is_in_use=False)
         there._numbers = Numbers(there._arguments, annotations_of(type(self)))
         return there
