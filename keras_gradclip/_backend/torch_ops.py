@@ -29,6 +29,7 @@ equal, less_equal, logical_and, mod = (
     torch.remainder,
 )
 ones_like, zeros_like, where = torch.ones_like, torch.zeros_like, torch.where
+full_like = torch.full_like
 
 
 def __getattr__(name: str) -> Any:

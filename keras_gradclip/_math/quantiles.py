@@ -126,7 +126,7 @@ class WindowHistory:
     def percentile(self, state: State, percentile: Any) -> Tensor:
         # On torch `ops.minimum` would make it an int32.
         count = ops.clip(state["count"], 0, self.window)
-        last = ops.where(count > 0, count - 1, 0)
+        last = ops.maximum(count - 1, ops.zeros_like(count))
         low, high, fraction = _ranks(last, percentile)
         places = ops.stack([low, high], axis=1)
         both = places + ops.expand_dims(self.window - 1 - last, 1)
@@ -181,7 +181,7 @@ class WholeHistory:
     def percentile(self, state: State, percentile: Any) -> Tensor:
         counts = state["counts"]
         count = counts[:, -1]
-        last = ops.where(count > 0, count - 1, 0)
+        last = ops.maximum(count - 1, ops.zeros_like(count))
         low, high, fraction = _ranks(last, percentile)
         buckets = backend.count_at_most(counts, ops.stack([low, high], axis=1))
         largest = ops.expand_dims(state["largest"], 1)

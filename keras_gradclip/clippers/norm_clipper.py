@@ -97,9 +97,7 @@ class NormClipper(GroupedClipper):
         measured = Measured(norms, observed, step, measure.weight_norms)
         old = {n: ops.convert_to_tensor(v) for n, v in state.items() if n != NUMBERS}
         thresholds, new = rule.decide(measured, old)
-        thresholds = ops.maximum(ops.convert_to_tensor(thresholds, "float32"), 0.0)
-        if len(thresholds.shape) == 0:
-            thresholds = thresholds * ops.ones_like(norms)
+        thresholds = _for_each(thresholds, norms)
         scales = rule.scales(norms, thresholds, finite)
         untouched = self.untouched(finite)
 
@@ -109,6 +107,16 @@ class NormClipper(GroupedClipper):
         effect = measure.effect(thresholds, scales, finite, untouched)
         record = Record(*effect, whole=whole, whole_after=after, finite=finite)
         return clipped, _kept(observed, new, old), record
+
+
+def _for_each(thresholds: Any, norms: Tensor) -> Tensor:
+    """Returns a threshold for each group, none below 0."""
+    if isinstance(thresholds, int | float):
+        return ops.full_like(norms, max(float(thresholds), 0.0))
+    thresholds = ops.maximum(ops.convert_to_tensor(thresholds, "float32"), 0.0)
+    if len(thresholds.shape) == 0:
+        thresholds = thresholds * ops.ones_like(norms)
+    return thresholds
 
 
 def _kept(observed: Tensor, new: State, old: State) -> State:

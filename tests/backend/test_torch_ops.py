@@ -43,6 +43,7 @@ CALLS = [
     ("mod", lambda: [indices([-3, 5, 7]), 4]),
     ("ones_like", lambda: floats(A)),
     ("zeros_like", lambda: floats(A)),
+    ("full_like", lambda: [*floats(A), 2.5]),
     ("where", lambda: [indices([True, False]), *floats([1.0, 2.0], [3.0, 4.0])]),
     ("where", lambda: [indices([True, False]), *floats([1.0, 2.0]), np.inf]),
     ("minimum", lambda: floats(A, B)),
