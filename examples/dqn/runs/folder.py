@@ -1,6 +1,7 @@
 """Where a run leaves its files, and what it says there about itself."""
 
 import contextlib
+import itertools
 import json
 import os
 import tempfile
@@ -43,8 +44,10 @@ def make_run_folder(config: Config, name: str | None = None) -> Path:
     environment = config.env_id.replace("/", "-").replace(":", "-")
     name = name or f"seed{config.seed}"
     name = f"{environment}-{name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    folder = config.run_folder or Path("runs") / name
     try:
+        if config.run_folder is None:
+            return _make_new(Path("runs") / name)
+        folder = config.run_folder
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise ConfigError(
@@ -54,11 +57,27 @@ def make_run_folder(config: Config, name: str | None = None) -> Path:
         probe.touch()
         probe.unlink()
     except OSError as error:
+        folder = config.run_folder or Path("runs").absolute() / name
         raise ConfigError(
             "run_folder must be a folder that can be written "
             f"({error.strerror}). Received: run_folder={folder}"
         ) from error
     return folder
+
+
+def _make_new(folder: Path) -> Path:
+    """Makes a folder of this name, or of the next one that no other run has taken.
+
+    Runs that start in the same second ask for the same name, and only one of them
+    can make a folder that is not there.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    for number in itertools.count(2):
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir()
+            return folder
+        folder = folder.with_name(f"{folder.name.partition('+')[0]}+{number}")
+    raise AssertionError  # there is always a next number
 
 
 def write_config(folder: Path, config: Config) -> None:

@@ -57,7 +57,7 @@ class Seed:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                cwd=ROOT,
+                env=_environment(),
             )
 
     def interrupt(self) -> None:
@@ -127,3 +127,15 @@ class Seed:
         except (OSError, ValueError):  # none, or killed while it wrote
             return None
         return result if result["step"] >= self._total_steps else None
+
+
+def _environment() -> dict[str, str]:
+    """The variables of a process that finds every module that this one finds.
+
+    It starts where we are, but a path that was added since, or a script's own
+    folder, would otherwise be ours alone.
+    """
+    paths = [str(Path(path).absolute()) for path in ("", *sys.path)]
+    # The example itself comes first, as in this process.
+    known = dict.fromkeys([str(ROOT), *paths])
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(known)}
