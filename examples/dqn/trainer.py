@@ -10,7 +10,9 @@ from examples.dqn.envs.environments import Environments, Steps
 from examples.dqn.envs.returns import Returns
 from examples.dqn.errors import RunError, environment_error
 from examples.dqn.evaluate import evaluate
+from examples.dqn.listeners import Listeners
 from examples.dqn.networks.policy import Policy
+from examples.dqn.parts import Parts
 from examples.dqn.replay.making import make_replay
 from examples.dqn.replay.nstep import NStep
 from examples.dqn.replay.transitions import Transitions
@@ -18,11 +20,13 @@ from examples.dqn.runs.checkpoint import write_checkpoint
 from examples.dqn.runs.history import History
 from examples.dqn.runs.interrupt import Interrupt
 from examples.dqn.runs.report import Report, Row
-from examples.dqn.schedules import epsilon_schedule
+from examples.dqn.schedules import make_schedule
 from examples.dqn.settings.config import Config
 
 # What a checkpoint holds of a trainer as it is.
 RESTORED = ("step", "replay", "nstep", "returns", "generator", "history", "best")
+# Of these, what is left out where checkpoints are without the replay.
+OF_THE_REPLAY = ("replay", "nstep")
 
 
 class Trainer:
@@ -35,6 +39,7 @@ class Trainer:
         report: Gets a row per cycle.
         generator: Source of exploration and of replay samples.
         eval_seed: First environment seed of each greedy evaluation.
+        parts: What is not to be made of the configuration.
     """
 
     def __init__(
@@ -45,8 +50,10 @@ class Trainer:
         report: Report,
         generator: np.random.Generator,
         eval_seed: int,
+        parts: Parts = Parts(),  # noqa: B008 (it never changes)
     ):
         self.config = config
+        self.parts = parts
         self.agent = agent
         self.envs = envs
         self.report = report
@@ -59,11 +66,15 @@ class Trainer:
             config.n_step, config.gamma, config.num_envs, config.reward_clip
         )
         self.returns = Returns(config.num_envs)
-        self.epsilon = epsilon_schedule(config, config.total_steps)
+        self.epsilon = make_schedule(parts.epsilon, config)
         self.policy = agent.policy()
         self.best: tuple[float, Policy] | None = None
         self.history = History()
         self.step = 0
+        # A replay that no checkpoint holds fills again before it is learned from.
+        self.learns_from = config.learning_starts
+        self.told: Listeners | None = None
+        """Who is told, None where nobody is."""
 
     def run(self, interrupt: Interrupt | None = None) -> History:
         """Trains for `total_steps` environment steps, or until interrupted.
@@ -76,18 +87,35 @@ class Trainer:
         if not self.step:
             self.save()
         while self.step < config.total_steps and not (interrupt and interrupt.name):
+            if self.stopped:
+                break
             before = self.step
             self._collect(min(before + config.train_every, config.total_steps))
             metrics: dict[str, float] = {}
-            if self.step >= config.learning_starts:
+            if self.step >= self.learns_from:
                 metrics |= self._learn()
             if self.step // config.eval_every > before // config.eval_every:
                 metrics |= self._evaluate()
             self._record(metrics)
+            self._tell("greedy_return" in metrics)
             if self.step // config.checkpoint_every > before // config.checkpoint_every:
                 self.save()
         self.save()
         return self.history
+
+    @property
+    def stopped(self) -> str | None:
+        """Why a callback has ended the run, None if none has."""
+        return self.told.moment.stopped if self.told else None
+
+    def _tell(self, evaluated: bool) -> None:
+        """Tells callbacks of the cycle that has ended."""
+        if not self.told:
+            return
+        best = self.best is not None and self.best[1] is self.policy
+        if evaluated and (best or self.config.keep == "last"):
+            self.agent.write_policy(self.report.folder, self.policy)
+        self.told.cycle(self.report.rows[-1], self.policy, self.history, evaluated)
 
     def save(self) -> None:
         """Writes a checkpoint from which `restore` goes on as if never stopped."""
@@ -96,8 +124,13 @@ class Trainer:
             "agent": self.agent.state(),
             "envs": try_pickle(self.envs),
             "rows": self.report.rows,
+            "parts": self.parts.names,
+            "told": self.told.state() if self.told else [],
             **{name: getattr(self, name) for name in RESTORED},
         }
+        if not self.config.checkpoint_replay:
+            for name in OF_THE_REPLAY:
+                state.pop(name)
         try:
             write_checkpoint(
                 self.report.folder / "checkpoints",
@@ -119,8 +152,15 @@ class Trainer:
         """
         self.agent.restore(state["agent"])
         for name in RESTORED:
-            setattr(self, name, state[name])
+            if name in state:
+                setattr(self, name, state[name])
+        if "replay" not in state:
+            self.learns_from = self.step + self.config.learning_starts
         self.policy = self.agent.policy()
+        if self.best is not None:
+            self.best = self.best[0], self.agent.revive(self.best[1])
+        if self.told:
+            self.told.restore(state["told"])
         if state["envs"] is not None:
             self.envs.close()
             self.envs = pickle.loads(state["envs"])

@@ -83,7 +83,9 @@ def _make_new(folder: Path) -> Path:
 def write_config(folder: Path, config: Config) -> None:
     """Writes the settings of a run to `config.json`."""
     settings = {
-        name: value for name, value in asdict(config).items() if name not in _PLACES
+        name: str(value) if isinstance(value, Path) else value
+        for name, value in asdict(config).items()
+        if name not in _PLACES
     }
     (folder / "config.json").write_text(json.dumps(settings, indent=2) + "\n")
 
@@ -101,7 +103,10 @@ def read_config(folder: Path) -> Config:
             raise TypeError("it has no names")
         known = {field.name for field in fields(Config)} - _PLACES
         # A run of an older version has the defaults of what it did not know.
-        return Config(**{name: _tuples(settings[name]) for name in known & {*settings}})
+        found = {name: _tuples(settings[name]) for name in known & {*settings}}
+        if found.get("init_from") is not None:
+            found["init_from"] = Path(found["init_from"])
+        return Config(**found)
     except (OSError, ValueError, TypeError) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise ConfigError(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from examples.dqn.errors import ConfigError
-from examples.dqn.runs.folder import held
+from examples.dqn.runs.folder import held, read_config
 from examples.dqn.settings.command_line import flags_of
 from examples.dqn.settings.config import Config, machine_settings
 
@@ -43,6 +43,7 @@ class Seed:
         if self._has_checkpoint():
             machine = machine_settings(self._config)
             flags = flags_of(Config(resume=self._config.run_folder, **machine))
+            flags += self._longer()
         else:
             self._remove_folder()
             flags = flags_of(self._config)
@@ -117,6 +118,16 @@ class Seed:
         # the new one says that the folder is in use.
         with contextlib.suppress(FileNotFoundError, ConfigError), held(self.folder):
             shutil.rmtree(self.folder)
+
+    def _longer(self) -> list[str]:
+        """The flag that lets it end elsewhere than it was to, if it is to."""
+        try:
+            ends = read_config(self.folder).total_steps
+        except ConfigError:  # killed while it wrote it
+            return []
+        if ends == self._total_steps:
+            return []
+        return ["--total-steps", str(self._total_steps)]
 
     def _has_checkpoint(self) -> bool:
         return any(self.folder.glob("checkpoints/*.ckpt"))

@@ -1,0 +1,71 @@
+"""From what a run has left to one that goes on from there."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from examples.dqn.errors import ConfigError
+from examples.dqn.parts import Parts
+from examples.dqn.runs.checkpoint import read_newest
+from examples.dqn.runs.quiet import silent_libraries
+from examples.dqn.settings.config import Config
+
+
+def read_state(folder: Path) -> dict[str, Any]:
+    """The newest checkpoint of a run that is whole; the others are told.
+
+    Raises:
+        ConfigError: If there is none.
+    """
+    with silent_libraries():
+        state, complaints = read_newest(folder / "checkpoints")
+    for complaint in complaints:
+        print(complaint)
+    return state
+
+
+def check_parts(state: dict[str, Any], parts: Parts) -> None:
+    """Refuses to go on with other parts than the run was begun with.
+
+    Raises:
+        ConfigError: With what it had and what it is given.
+    """
+    had = ", ".join(state["parts"]) or "none"
+    given = ", ".join(parts.names) or "none"
+    if had != given:
+        raise ConfigError(
+            f"resume must be given the own parts that the run was begun with: {had}. "
+            f"Received: {given}"
+        )
+
+
+def longer(config: Config, total_steps: int, step: int) -> Config:
+    """The configuration of a run that is to end elsewhere.
+
+    Raises:
+        ConfigError: If it has gone further than that.
+    """
+    if total_steps < step:
+        raise ConfigError(
+            f"total_steps must be at least the {step} steps that the run has gone. "
+            f"Received: total_steps={total_steps}"
+        )
+    return replace(config, total_steps=total_steps)
+
+
+def kept_weights(folder: Path) -> list[np.ndarray]:
+    """The weights that a run has kept so far, in the order of its network.
+
+    Raises:
+        ConfigError: If the folder has no checkpoint that is whole.
+    """
+    try:
+        state = read_state(folder)
+    except ConfigError as error:
+        reason = str(error).replace("resume", "init_from", 1)
+        raise ConfigError(reason.replace("resume=", "init_from=")) from error
+    if state["config"].keep == "best" and state["best"] is not None:
+        return list(state["best"][1].weights)
+    return list(state["agent"]["online"])
