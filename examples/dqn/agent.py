@@ -1,5 +1,6 @@
 """The learning rule: two networks, and many updates in one call."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -75,6 +76,7 @@ class Agent:
         self.target.set_weights(self.online.get_weights())
         self._acting = Acting(self.online, config, partial(self._make, "actor"))
         self._plain: PlainNetwork | None = None
+        self._unwritable: set[str] = set()
         self._noisy = noisy_layers(self.online, self.target)
         # What noise is for is wanted in targets too; dropout and the like are not.
         self._excited = bool(self._noisy)
@@ -179,11 +181,21 @@ class Agent:
         if self._plain is None:
             self._plain = PlainNetwork(self._make("policy"), self.config)
         self._plain.set_weights(policy.weights)
-        path = folder / "policy.keras"
+        self._write(self._plain.write, folder / "policy.keras")
+
+    def _write(self, write: Callable[[Path], None], path: Path) -> None:
+        """Writes a model, unless it is somebody's own and Keras cannot."""
+        if path.name in self._unwritable:
+            return
         try:
-            self._plain.write(path)
+            write(path)
         except OSError as error:
             raise RunError(f"{path} cannot be written ({error})") from error
+        except Exception as error:  # each class fails in a way of its own
+            path.unlink(missing_ok=True)
+            self._unwritable.add(path.name)
+            reason = " ".join(str(error).split())
+            print(f"no {path.name}, since Keras cannot save this network: {reason}")
 
     def save(self, folder: Path, policy: Policy) -> None:
         """Writes the policy to keep, and what is needed to go on training.
@@ -193,7 +205,7 @@ class Agent:
             policy: An earlier or the present state of the online network.
         """
         self.write_policy(folder, policy)
-        self.online.save(folder / "online.keras")
+        self._write(self.online.save, folder / "online.keras")
         self.target.save_weights(folder / "target.weights.h5")
 
     def _run_updates(

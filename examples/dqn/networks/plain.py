@@ -45,14 +45,17 @@ class PlainNetwork:
         if self._folds:
             _fold_weights(self._source, self._calm)
         elif self._calm is not self._source:
-            for layer in self._source.layers:
+            for layer in filter(_has_weights, self._source.layers):
                 self._calm.get_layer(layer.name).set_weights(_values(layer))
 
     def write(self, path: Path) -> None:
         """Writes it over an earlier one, which others may be reading."""
         unfinished = path.with_name(f".{path.name}")
-        self.model.save(unfinished, include_optimizer=False)
-        unfinished.replace(path)
+        try:
+            self.model.save(unfinished, include_optimizer=False)
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
 
 
 def is_ours(network: Any, settings: NetworkSettings) -> bool:
@@ -82,7 +85,7 @@ def _is_like(
 
 def _form(network: Any) -> str:
     """All that decides what a network computes, but for its weights."""
-    config = network.get_config()
+    config = {**network.get_config(), "name": None}
     for layer in config["layers"]:
         layer["config"] = {
             name: value
@@ -136,6 +139,11 @@ def _calm(layer: Any) -> Any:
     return keras.layers.Dense(layer.units, name=layer.name, dtype=dtype)
 
 
+def _has_weights(layer: Any) -> bool:
+    # Clones of those without any may have other names.
+    return bool(layer.weights)
+
+
 def _values(layer: Any) -> list[np.ndarray]:
     """The weights of a layer that it has without noise."""
     if isinstance(layer, NoisyDense):
@@ -145,7 +153,7 @@ def _values(layer: Any) -> list[np.ndarray]:
 
 def _fold_weights(network: Any, plain: Any) -> None:
     actions = network.output_shape[1]
-    for layer in network.layers:
+    for layer in filter(_has_weights, network.layers):
         values = _values(layer)
         if layer.name in _HEADS:
             values = [_fold(value, layer.name, actions) for value in values]
