@@ -16,7 +16,13 @@ from examples.dqn.evaluate import evaluate
 from examples.dqn.networks.policy import Policy
 from examples.dqn.parts import Parts
 from examples.dqn.runs.folder import held, make_run_folder, write_config
-from examples.dqn.runs.going_on import check_parts, kept_weights, longer, read_state
+from examples.dqn.runs.going_on import (
+    check_layers,
+    check_parts,
+    kept_weights,
+    longer,
+    read_state,
+)
 from examples.dqn.runs.history import History
 from examples.dqn.runs.interrupt import Interrupt
 from examples.dqn.runs.quiet import silent_libraries
@@ -137,13 +143,12 @@ def _make_trainer(
         config.vectorization,
     )
     agent = Agent(envs.observation_shape, envs.num_actions, config, strategy, parts)
+    if state is None and config.init_from is not None:
+        agent.begin_with(kept_weights(config.init_from))
     report = Report(folder, config.total_steps, state["rows"] if state else [])
     generator = np.random.default_rng(generator_seed)
     trainer = Trainer(config, agent, envs, report, generator, eval_seed, parts)
     trainer.told = Listeners(parts.callbacks, config, folder, trainer.history)
-    if state is None and config.init_from is not None:
-        agent.begin_with(kept_weights(config.init_from))
-        trainer.policy = agent.policy()
     if state:
         whole = trainer.restore(state)
         print(f"resumes at step {trainer.step:,}", end="")
@@ -187,7 +192,7 @@ def _begin(
     """The configuration, the folder and, if it is resumed, the state of a run."""
     if config.resume is None:
         if config.init_from is not None:
-            kept_weights(config.init_from)
+            check_layers(config, parts)
         check_environment(config)  # Before there is a folder.
         return config, make_run_folder(config), None
     state = read_state(config.resume)

@@ -12,6 +12,12 @@ from examples.dqn.runs.checkpoint import read_newest
 from examples.dqn.runs.quiet import silent_libraries
 from examples.dqn.settings.config import Config
 
+# Settings that decide which weights a network has.
+_LAYERS = (
+    *("hidden_sizes", "layer_norm", "dueling", "distributional", "quantiles"),
+    "noisy",
+)
+
 
 def read_state(folder: Path) -> dict[str, Any]:
     """The newest checkpoint of a run that is whole; the others are told.
@@ -61,11 +67,34 @@ def kept_weights(folder: Path) -> list[np.ndarray]:
     Raises:
         ConfigError: If the folder has no checkpoint that is whole.
     """
-    try:
-        state = read_state(folder)
-    except ConfigError as error:
-        reason = str(error).replace("resume", "init_from", 1)
-        raise ConfigError(reason.replace("resume=", "init_from=")) from error
+    state = _read_kept(folder)
     if state["config"].keep == "best" and state["best"] is not None:
         return list(state["best"][1].weights)
     return list(state["agent"]["online"])
+
+
+def check_layers(config: Config, parts: Parts) -> None:
+    """Refuses to begin with the weights of other layers, before there is a folder.
+
+    Raises:
+        ConfigError: With the first setting that differs.
+    """
+    assert config.init_from is not None
+    state = _read_kept(config.init_from)
+    if parts.network is not None or "network" in state["parts"]:
+        return  # Its weights are held against those of the run.
+    for name in _LAYERS:
+        old, new = (getattr(settings, name) for settings in (state["config"], config))
+        if old != new and (name != "quantiles" or config.distributional):
+            raise ConfigError(
+                f"{name} must be {old}, as in the run that init_from names. "
+                f"Received: {name}={new}, init_from={config.init_from}"
+            )
+
+
+def _read_kept(folder: Path) -> dict[str, Any]:
+    try:
+        return read_state(folder)
+    except ConfigError as error:
+        reason = str(error).replace("resume", "init_from", 1)
+        raise ConfigError(reason.replace("resume=", "init_from=")) from error

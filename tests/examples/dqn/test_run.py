@@ -211,6 +211,6 @@ def test_what_is_no_part_is_told_in_one_line(given, words, tmp_path):
 
 
 def test_schedule_that_leaves_its_range_ends_the_run(tmp_path):
+    config = Config(**SMALL, run_folder=tmp_path / "run")
     with pytest.raises(RunError, match=r"share in \[0, 1\]; at step 100 it gives"):
-        config = Config(**SMALL, run_folder=tmp_path / "run")
         run(config, epsilon=lambda step: 1 - step / 99.5)

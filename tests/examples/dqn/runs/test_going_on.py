@@ -79,10 +79,18 @@ def test_weights_of_another_network_are_refused(ended, tmp_path, capsys):
     flags = ["--run-folder", str(tmp_path / "run"), "--hidden-sizes", "8"]
     flags += ["--no-xla", "--init-from"]
     assert run_command([*flags, str(ended)]) == 2
-    assert "init_from must be the folder of a run whose" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "hidden_sizes must be (16, 16), as in the run that init_from names" in told
+    assert not (tmp_path / "run").exists()
     assert run_command([*flags, str(tmp_path / "none")]) == 2
     told = capsys.readouterr().err
     assert told.startswith("error: init_from must be the folder of a run with a whole")
+
+
+def test_weights_of_another_environment_are_refused(ended, tmp_path, capsys):
+    config = Config(**SMALL, env_id="Acrobot-v1", init_from=ended)
+    assert run_command(["--run-folder", str(tmp_path / "run"), *flags_of(config)]) == 2
+    assert "init_from must be the folder of a run whose" in capsys.readouterr().err
 
 
 def test_checkpoint_without_the_replay(tmp_path):
