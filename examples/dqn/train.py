@@ -15,7 +15,7 @@ from examples.dqn.errors import ConfigError
 from examples.dqn.evaluate import evaluate
 from examples.dqn.networks.policy import Policy
 from examples.dqn.parts import Parts
-from examples.dqn.runs.folder import held, make_run_folder, write_config
+from examples.dqn.runs.folder import forget, held, make_run_folder, write_config
 from examples.dqn.runs.going_on import (
     check_layers,
     check_parts,
@@ -28,6 +28,7 @@ from examples.dqn.runs.interrupt import Interrupt
 from examples.dqn.runs.quiet import silent_libraries
 from examples.dqn.runs.seeds import has_seeds, parse_seeds, resume_seeds, train_seeds
 from examples.dqn.runs.video import check_video, record_episode
+from examples.dqn.schedules import make_schedule
 from examples.dqn.settings.command_line import Asked, parse_command, run_reporting
 from examples.dqn.settings.config import Config, machine_settings
 
@@ -97,7 +98,11 @@ def _train(
 ) -> Result:
     """Trains from the start, or from a state, to the last file."""
     *seeds, final_seed = np.random.SeedSequence(config.seed).generate_state(4).tolist()
-    trainer = _make_trainer(config, parts, folder, state, *seeds)
+    try:
+        trainer = _make_trainer(config, parts, folder, state, *seeds)
+    except ConfigError:
+        forget(folder)
+        raise
     try:
         with Interrupt() as interrupt:
             trainer.run(interrupt)
@@ -194,6 +199,7 @@ def _begin(
         if config.init_from is not None:
             check_layers(config, parts)
         check_environment(config)  # Before there is a folder.
+        make_schedule(parts.epsilon, config)
         return config, make_run_folder(config), None
     state = read_state(config.resume)
     check_parts(state, parts)

@@ -90,6 +90,13 @@ def write_config(folder: Path, config: Config) -> None:
     (folder / "config.json").write_text(json.dumps(settings, indent=2) + "\n")
 
 
+def forget(folder: Path) -> None:
+    """Removes the folder of a run that could not begin."""
+    if [path.name for path in folder.iterdir()] == ["config.json"]:
+        (folder / "config.json").unlink()
+        folder.rmdir()
+
+
 def read_config(folder: Path) -> Config:
     """Reads the settings of a run.
 

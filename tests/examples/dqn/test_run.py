@@ -208,6 +208,7 @@ def test_what_is_no_part_is_told_in_one_line(given, words, tmp_path):
     with pytest.raises(ConfigError, match=words) as told:
         run(Config(**SMALL, run_folder=tmp_path / "run"), **given)
     assert "\n" not in str(told.value)
+    assert not (tmp_path / "run").exists()
 
 
 def test_schedule_that_leaves_its_range_ends_the_run(tmp_path):
