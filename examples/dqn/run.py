@@ -6,6 +6,7 @@ from typing import Any
 from examples.dqn.callbacks import Callback
 from examples.dqn.errors import ConfigError
 from examples.dqn.parts import Parts
+from examples.dqn.runs.quiet import silent_libraries
 from examples.dqn.schedules import Schedule
 from examples.dqn.settings.config import Config
 from examples.dqn.train import Result, main
@@ -81,7 +82,8 @@ def run(
 
 def _check_backend() -> None:
     # `train` asks for TensorFlow, which comes too late if Keras was there before.
-    import keras
+    with silent_libraries():
+        import keras
 
     if keras.backend.backend() != "tensorflow":
         raise ConfigError(

@@ -165,6 +165,7 @@ def _finish(
     config: Config, folder: Path, trainer: "Trainer", seed: int, started: float
 ) -> Result:
     """Plays the final episodes, and writes all that a run leaves."""
+    from examples.dqn.runs.hparams import write_hparams
     from examples.dqn.runs.run_plot import plot_run
 
     policy = trainer.kept_policy()
@@ -186,6 +187,8 @@ def _finish(
         history=trainer.history,
     )
     write_result(folder, trainer.step, result)
+    scores = {"final_score": result.score, "final_last_score": result.last_score}
+    write_hparams(folder, config, trainer.step, scores)
     if config.video:
         record_episode(folder / "policy.gif", policy, config.env_id, seed)
     return result

@@ -53,7 +53,7 @@ class Tune:
 
     study_folder: Path = Path("tuning")
     """Folder of the study, which is gone on with if there is one; several machines
-    may share it. Runs, pictures and best.json come here too."""
+    may share it. Runs, pictures, best.json and the jobs' logs come here too."""
 
     def __post_init__(self) -> None:
         check_ranges(self)
@@ -187,10 +187,17 @@ def _share(settings: Tune) -> None:
             command = [sys.executable, "-m", "examples.dqn.tune", *words]
             paths = os.pathsep.join(str(Path(path).absolute()) for path in sys.path)
             environment = {**os.environ, "PYTHONPATH": paths}
-            processes.append(subprocess.Popen(command, env=environment))
+            with (settings.study_folder / f"job-{job}.log").open("w") as log:
+                process = subprocess.Popen(
+                    command, env=environment, stdout=log, stderr=subprocess.STDOUT
+                )
+            processes.append(process)
     failed = [process for process in processes if process.wait()]
     if failed:
-        raise RunError(f"{len(failed)} of {len(processes)} jobs failed")
+        raise RunError(
+            f"{len(failed)} of {len(processes)} jobs failed, see the job-*.log in "
+            f"{settings.study_folder}"
+        )
 
 
 def _words(settings: Tune) -> list[str]:

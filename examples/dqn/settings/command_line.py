@@ -5,7 +5,7 @@ import io
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Annotated, Any, TypeVar
 
 import tyro
@@ -64,18 +64,20 @@ def parse_command(arguments: Sequence[str] | None = None) -> tuple[Asked, Config
     words = list(sys.argv[1:] if arguments is None else arguments)
     usual = tuned_config(_env_id(words))
     parsed = _parse(explained(Command, usual, **sections()), "train", words)
-    config = Config(
-        **{
-            name: value
-            for heading in sections()
-            for name, value in vars(getattr(parsed, heading)).items()
-        }
-    )
-    names = {word.partition("=")[0].replace("_", "-") for word in words}
-    more = config.total_steps if config.resume and "--total-steps" in names else None
+    values = {
+        name: value
+        for heading in sections()
+        for name, value in vars(getattr(parsed, heading)).items()
+    }
+    more = None
+    if values["resume"]:
+        # It is held against the settings of the run, not against those here.
+        steps = values.pop("total_steps")
+        names = {word.partition("=")[0].replace("_", "-") for word in words}
+        more = steps if "--total-steps" in names else None
+    config = Config(**values)
     command = Asked(parsed.seeds, parsed.jobs, more)
     kept = Config(resume=config.resume, **machine_settings(config))
-    kept = replace(kept, total_steps=config.total_steps)
     if config.resume and (command.seeds is not None or config != kept):
         raise ConfigError(
             "resume must have no flags beside it but those of the machine, jobs and "

@@ -96,7 +96,7 @@ def test_a_study_is_gone_on_with_and_leaves_pictures(tmp_path, monkeypatch, caps
 def test_jobs_share_the_trials(tmp_path, monkeypatch):
     asked = []
 
-    def popen(command, env):
+    def popen(command, **_):
         asked.append(command[command.index("--trials") + 1])
         return SimpleNamespace(wait=lambda: 0)
 

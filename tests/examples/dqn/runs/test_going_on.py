@@ -53,6 +53,8 @@ def test_total_steps_are_told_from_their_default():
     for flag in ("--total-steps", "--total_steps"):
         command, _ = parse_command(["--resume", "somewhere", f"{flag}=50000"])
         assert command.total_steps == 50_000
+    command, _ = parse_command(["--resume", "a", "--total-steps", "900"])
+    assert command.total_steps == 900, "less than the default of learning_starts"
     with pytest.raises(ConfigError, match="no flags beside it but those of"):
         parse_command(["--resume", "a", "--total-steps", "9000", "--gamma", "0.9"])
 
