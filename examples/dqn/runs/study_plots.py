@@ -30,6 +30,8 @@ def plot_study(study: Any, folder: Path) -> list[Path]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # that its pictures are experimental
                 getattr(optuna.visualization.matplotlib, function)(study)
+                for axes in plt.gcf().axes:  # or names of choices overlap
+                    axes.tick_params(axis="x", labelrotation=60)
                 path = folder / f"{name}.png"
                 plt.gcf().savefig(path, bbox_inches="tight", dpi=100)
             drawn.append(path)
