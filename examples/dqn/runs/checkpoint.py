@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 from examples.dqn.errors import ConfigError
 
 # Changes with the format: what an older version wrote is then foreign.
-MAGIC = b"keras_gradclip DQN checkpoint 2\n"
+MAGIC = b"keras_gradclip DQN checkpoint 3\n"
 DIGEST_SIZE = hashlib.sha256().digest_size
 
 

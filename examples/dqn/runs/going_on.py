@@ -38,7 +38,7 @@ def check_parts(state: dict[str, Any], parts: Parts) -> None:
     Raises:
         ConfigError: With what it had and what it is given.
     """
-    had = ", ".join(state["parts"]) or "none"
+    had = ", ".join(state.get("parts", ())) or "none"
     given = ", ".join(parts.names) or "none"
     if had != given:
         raise ConfigError(
