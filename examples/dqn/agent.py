@@ -1,5 +1,6 @@
 """The learning rule: two networks, and many updates in one call."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from examples.dqn.envs.images import sees_images
-from examples.dqn.errors import RunError
+from examples.dqn.errors import ConfigError, RunError
 from examples.dqn.losses import (
     huber,
     quantile_huber,
@@ -16,13 +17,16 @@ from examples.dqn.losses import (
     td_targets,
     value_of,
 )
-from examples.dqn.networks.acting import policy_of
-from examples.dqn.networks.action_mask import respect_mask
+from examples.dqn.networks.acting import Acting
+from examples.dqn.networks.files import NetworkFiles
+from examples.dqn.networks.making import make_network
 from examples.dqn.networks.noisy import noise_of_updates, noisy_layers, spread_noise
 from examples.dqn.networks.normalization import set_moments
 from examples.dqn.networks.policy import Policy
-from examples.dqn.networks.q_network import build_q_network
-from examples.dqn.optimizer import clip_history, make_optimizer
+from examples.dqn.networks.weights import moving_weights, states_of_chance
+from examples.dqn.optimizer import clip_history
+from examples.dqn.own_optimizer import make_own_optimizer
+from examples.dqn.parts import Parts
 from examples.dqn.replay.transitions import Transitions
 from examples.dqn.settings.config import Config
 
@@ -46,6 +50,7 @@ class Agent:
         num_actions: Actions to choose from.
         config: Everything else.
         strategy: Where to train.
+        parts: What is not to be made of the configuration.
     """
 
     def __init__(
@@ -54,23 +59,27 @@ class Agent:
         num_actions: int,
         config: Config,
         strategy: tf.distribute.Strategy,
+        parts: Parts = Parts(),  # noqa: B008 (it never changes)
     ):
         self.config = config
         self.strategy = strategy
+        self._make = partial(
+            make_network, parts.network, observation_shape, num_actions, config
+        )
         with strategy.scope():
-            self.online, self.target = (
-                build_q_network(
-                    observation_shape, num_actions, config, config.seed, name
-                )
-                for name in ("online", "target")
-            )
-            if config.action_mask == "on":
-                self.online, self.target = map(respect_mask, (self.online, self.target))
-            self.optimizer = make_optimizer(config, config, config.total_updates)
+            self.online, self.target = self._make("online"), self._make("target")
+            self.optimizer = make_own_optimizer(parts, config)
             self.optimizer.build(self.online.trainable_variables)
             # Only so that the optimizer is saved with the network.
             self.online.compile(self.optimizer)
+        # Own functions may draw other weights each time.
+        self.target.set_weights(self.online.get_weights())
+        self._acting = Acting(self.online, config, partial(self._make, "actor"))
+        self._files = NetworkFiles(partial(self._make, "policy"), config)
         self._noisy = noisy_layers(self.online, self.target)
+        # What noise is for is wanted in targets too; dropout and the like are not.
+        self._excited = bool(self._noisy)
+        self._moving = moving_weights(self.target, self.online)
         # XLA fuses the many small operations of an update, but cannot compile
         # the sum over replicas, and its convolutions take a CPU five times longer.
         on_gpu = bool(tf.config.list_logical_devices("GPU"))
@@ -87,7 +96,11 @@ class Agent:
 
     def policy(self) -> Policy:
         """The online network as it is now, for acting."""
-        return policy_of(self.online, self.config)
+        return self._acting.policy()
+
+    def revive(self, policy: Policy) -> Policy:
+        """Makes a policy that a checkpoint held act again."""
+        return self._acting.revive(policy)
 
     def update(
         self, batches: Transitions, weights: np.ndarray | None = None
@@ -141,8 +154,33 @@ class Agent:
         return {
             "online": self.online.weights,
             "target": self.target.weights,
+            "chance": states_of_chance(self.online),
             "optimizer": self.optimizer.variables,
         }
+
+    def begin_with(self, weights: list[np.ndarray]) -> None:
+        """Takes weights of a network of its kind, before anything is learned.
+
+        Raises:
+            ConfigError: If they are those of another network.
+        """
+        shapes = [tuple(weight.shape) for weight in self.online.weights]
+        if [weight.shape for weight in weights] != shapes:
+            raise ConfigError(
+                "init_from must be the folder of a run whose network has the same "
+                "layers as this one. Received: weights of shapes "
+                f"{', '.join(str(weight.shape) for weight in weights)}"
+            )
+        self.online.set_weights(weights)
+        self.target.set_weights(weights)
+
+    def write_policy(self, folder: Path, policy: Policy) -> None:
+        """Writes the network alone, with the weights of a policy.
+
+        Raises:
+            RunError: If the disk fails.
+        """
+        self._files.write_policy(folder, policy)
 
     def save(self, folder: Path, policy: Policy) -> None:
         """Writes the policy to keep, and what is needed to go on training.
@@ -151,10 +189,8 @@ class Agent:
             folder: Where the files go.
             policy: An earlier or the present state of the online network.
         """
-        network = keras.models.clone_model(self.online)
-        network.set_weights(policy.weights)
-        network.save(folder / "policy.keras", include_optimizer=False)
-        self.online.save(folder / "online.keras")
+        self.write_policy(folder, policy)
+        self._files.write(self.online, folder / "online.keras")
         self.target.save_weights(folder / "target.weights.h5")
 
     def _run_updates(
@@ -180,7 +216,7 @@ class Agent:
             if target_is_fixed:
                 q_next = all_q_next[index]
             else:
-                q_next = self.target(batch.next_observations, training=True)
+                q_next = self.target(batch.next_observations, training=self._excited)
             found = self.strategy.run(self._update_once, args=(batch, q_next, weight))
             loss, error = (self.strategy.reduce("SUM", part, None) for part in found)
             losses, errors = losses.write(index, loss), errors.write(index, error)
@@ -200,7 +236,7 @@ class Agent:
         )
         q_select = None
         if self.config.double:
-            q_select = self.online(batch.next_observations, training=True)
+            q_select = self.online(batch.next_observations, training=self._excited)
         targets = td_targets(batch.rewards, batch.discounts, q_next, q_select)
         variables = self.online.trainable_variables
         with tf.GradientTape() as tape:
@@ -228,9 +264,7 @@ class Agent:
         """Moves the target towards the online network, if its time has come."""
         due = self.optimizer.iterations.value % self.config.target_period == 0
         rate = tf.where(due, self.config.target_rate, 0.0)
-        for target, online in zip(
-            self.target.trainable_variables, self.online.trainable_variables
-        ):
+        for target, online in self._moving:
             target.assign(rate * online.value + (1 - rate) * target.value)
 
 

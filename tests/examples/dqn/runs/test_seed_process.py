@@ -1,6 +1,7 @@
 """One seed of several: how it is started, what it tells, and what it leaves."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -27,7 +28,7 @@ def script(monkeypatch):
 
     def use(text):
         def start(command, **more):
-            asked.append((command, more["cwd"]))
+            asked.append((command, more["env"]["PYTHONPATH"]))
             return popen([sys.executable, "-c", text], **more)
 
         monkeypatch.setattr(seed_process.subprocess, "Popen", start)
@@ -54,9 +55,9 @@ def leave(folder, result=None, checkpoint=False):
 
 def settings_of(asked):
     """The settings that the command of a process has."""
-    [(command, folder)] = asked
+    [(command, paths)] = asked
     assert command[:3] == [sys.executable, "-m", "examples.dqn.train"]
-    assert (folder / "examples/dqn/train.py").exists()
+    assert (Path(paths.split(os.pathsep)[0]) / "examples/dqn/train.py").exists()
     return parse_arguments(command[3:])
 
 
@@ -73,6 +74,26 @@ def test_a_new_seed_has_the_settings_of_all_and_a_folder_of_its_own(
     assert settings.run_folder == tmp_path / "seed-7"
     assert (settings.seed, settings.total_steps) == (7, 1000)
     assert settings.hidden_sizes == (8,)
+
+
+def test_a_seed_finds_what_we_find(tmp_path, monkeypatch):
+    (tmp_path / "added").mkdir()
+    (tmp_path / "added" / "of_the_user.py").touch()
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "beside.py").touch()
+    monkeypatch.syspath_prepend(str(tmp_path / "added"))
+    monkeypatch.chdir(tmp_path / "here")
+    look = "import beside, of_the_user, pathlib; print(pathlib.Path.cwd())"
+    popen = subprocess.Popen
+    monkeypatch.setattr(
+        seed_process.subprocess,
+        "Popen",
+        lambda command, **more: popen([sys.executable, "-c", look], **more),
+    )
+    seed = Seed(CONFIG, 7, tmp_path)
+    seed.start()
+    end(seed)
+    assert seed.log.read_text().strip() == str(tmp_path / "here")
 
 
 def test_a_seed_with_a_checkpoint_goes_on_where_we_train_now(script, tmp_path):
