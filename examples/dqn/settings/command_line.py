@@ -64,7 +64,8 @@ def parse_command(arguments: Sequence[str] | None = None) -> tuple[Command, Conf
             for name, value in vars(getattr(parsed, heading)).items()
         }
     )
-    kept = Config(resume=config.resume, **machine_settings(config))
+    # What a command line comes to that names nothing else.
+    kept = tuned_config(Config.env_id, resume=config.resume, **machine_settings(config))
     if config.resume and (command.seeds is not None or config != kept):
         raise ConfigError(
             "resume must have no flags beside it but those of the machine and jobs, "
