@@ -16,22 +16,22 @@ GOOD = 475
 FINDING = """\
 **Why runs end worse than they were.** In a state that can still be saved, the wrong
 action costs next to nothing: the next one makes up for it. So the better the values,
-the smaller the gap between the two actions: with layer normalisation it falls from 1
-to 3 after 2,500 steps to 0.1 or 0.2, of a value of 100. One block of updates moves it by as much, and turns the
-choice in a tenth to a third of the states, so that noise decides, and the cart drifts
-off. The other suspects: values end at about 100, which is right, with layer
-normalisation, and up to 25 too high without; dead units are as many when the score is
-500 as when it falls; the kernels' norm grows through the whole run without layer
-normalisation, and hardly with it; the share of clipped gradients falls from all to
-three in four as the step size falls.
+the smaller the gap between the two actions: with layer normalisation it falls from 1 to
+3 after 2,500 steps to 0.1 or 0.2, of a value of 100. One block of updates moves it by
+as much, and turns the choice in a tenth to a third of the states, so that noise
+decides, and the cart drifts off. The other suspects: values end at about 100, which is
+right, with layer normalisation, and up to 25 too high without; dead units are as many
+when the score is 500 as when it falls; the kernels' norm grows through the whole run
+without layer normalisation, and hardly with it; the share of clipped gradients falls
+from all to three in four as the step size falls.
 
 **What changes it.** Layer normalisation and returns over three steps make the values
-right early, which alone is not enough: the gap is then the smallest. Advantage
-learning is what keeps it open: the target of an action is lowered by a share of what
-it is worth less than the best one. The best action keeps its value, and a choice once
-learned is not turned by noise. It needs the right values: without layer normalisation
-it did not help the seed that it was tried on. Returns over ten steps did not help, nor
-did more exploration, on the two seeds that they were tried on."""
+right early, which alone is not enough: the gap is then the smallest. Advantage learning
+is what keeps it open: the target of an action is lowered by a share of what it is worth
+less than the best one. The best action keeps its value, and a choice once learned is
+not turned by noise. It needs the right values: without layer normalisation it did not
+help the seed that it was tried on. Returns over ten steps did not help, nor did more
+exploration, on the two seeds that they were tried on."""
 
 
 def report(runs: Sequence[Run]) -> str:
