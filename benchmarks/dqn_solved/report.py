@@ -1,6 +1,7 @@
 """The Markdown of the result: each run, and whether the bar holds."""
 
 import math
+import textwrap
 from collections.abc import Sequence
 from statistics import median
 from typing import Any
@@ -11,12 +12,22 @@ PEERS = ("SB3", "SBX", "CleanRL")
 BAR = 0.4
 SEEDS = 5
 
+ABOUT = """\
+Solved is the second evaluation in a row at 475 or more: the mean of 20 greedy
+episodes, every 2,500 steps. Seconds are from the start of the process, imports and
+compilation included, without those of the evaluations. Each project has the settings
+that it publishes for CartPole: ours `settings/tuned.py`, SB3 and SBX RL Zoo's, CleanRL
+those of `dqn_jax.py`."""
+BY_CPU = """ All seconds are CPU time of the process, since the machine had other work
+to do; alone on a core, wall time is the same."""
+
 
 def report(runs: Sequence[Run]) -> str:
     """The table of all runs, and the bar."""
     found = [who for who in ("ours", *PEERS) if _of(runs, who)]
     versions = {k: v for run in runs for k, v in run["versions"].items()}
     by_cpu = runs[0]["clock"] == "CPU"
+    about = textwrap.fill(ABOUT + (BY_CPU if by_cpu else ""), 88)
     rows = "\n".join(_row(who, _of(runs, who)) for who in found)
     names = ", ".join(f"{k} {v}" for k, v in versions.items())
     missing = [who for who in PEERS if who not in found]
@@ -25,11 +36,7 @@ def report(runs: Sequence[Run]) -> str:
 Made by `python -m benchmarks.dqn_solved{" --cpu-time" if by_cpu else ""}` on one of \
 {runs[0]["machine"]}, one thread everywhere, with Python {runs[0]["python"]}, {names}.
 
-Solved is the second evaluation in a row at 475 or more: the mean of 20 greedy
-episodes, every 2,500 steps. Seconds are from the start of the process, imports and
-compilation included, without those of the evaluations\
-{_clock(by_cpu)}. Each project has the settings that it publishes for CartPole: ours
-`settings/tuned.py`, SB3 and SBX RL Zoo's, CleanRL those of `dqn_jax.py`.
+{about}
 
 | | seeds | solved after, s | median | at step | whole run, s | last weights |
 | --- | --- | --- | --- | --- | --- | --- |
@@ -90,15 +97,6 @@ def _seconds(value: float | None) -> str:
 
 def _steps(value: int | None) -> str:
     return "-" if value is None else f"{value:,}"
-
-
-def _clock(by_cpu: bool) -> str:
-    if not by_cpu:
-        return ""
-    return (
-        ",\nand CPU time of the process, since the machine had other work to do; alone "
-        "on a\ncore, wall time is the same"
-    )
 
 
 def _missing(names: Sequence[str]) -> str:
