@@ -11,6 +11,7 @@ import tensorflow as tf
 from examples.dqn.envs.images import sees_images
 from examples.dqn.errors import ConfigError, RunError
 from examples.dqn.losses import (
+    advantage_lost,
     huber,
     quantile_huber,
     squared,
@@ -85,8 +86,12 @@ class Agent:
         on_gpu = bool(tf.config.list_logical_devices("GPU"))
         suits_xla = on_gpu or not sees_images(observation_shape)
         one_replica = strategy.num_replicas_in_sync == 1
+        # Without AutoGraph, which would read all of Keras's code to find that there
+        # is nothing to convert: half of the time of tracing.
         self._update = tf.function(
-            self._run_updates, jit_compile=config.xla and one_replica and suits_xla
+            self._run_updates,
+            autograph=False,
+            jit_compile=config.xla and one_replica and suits_xla,
         )
 
     def normalize_by(self, mean: np.ndarray, variance: np.ndarray) -> None:
@@ -201,43 +206,53 @@ class Agent:
         updates = batches.rewards.shape[0]
         # A target that moves at most once per call is worth one product for all
         # batches; one that moves in between must be asked again and again.
-        target_is_fixed = (
-            self.config.target_period % updates == 0 and not self.config.noisy
-        )
+        target_is_fixed = self.config.target_period % updates == 0 and not self._excited
         if target_is_fixed:
-            all_q_next = _merge_axes(self.target, batches.next_observations)
-        losses, errors = (tf.TensorArray(tf.float32, size=updates) for _ in range(2))
-        for index in tf.range(updates):
+            values_of_all = [
+                _merge_axes(self.target, part) for part in self._asked(batches)
+            ]
+
+        def update(index: Tensor, losses: Any, errors: Any) -> tuple[Any, ...]:
             spread_noise(self._noisy, noise[index])
             batch, weight = tf.nest.map_structure(
-                lambda field: field[index],  # noqa: B023
-                (batches, weights),
+                lambda field: field[index], (batches, weights)
             )
             if target_is_fixed:
-                q_next = all_q_next[index]
+                values = [part[index] for part in values_of_all]
             else:
-                q_next = self.target(batch.next_observations, training=self._excited)
-            found = self.strategy.run(self._update_once, args=(batch, q_next, weight))
+                values = [
+                    self.target(part, training=self._excited)
+                    for part in self._asked(batch)
+                ]
+            found = self.strategy.run(self._update_once, args=(batch, values, weight))
             loss, error = (self.strategy.reduce("SUM", part, None) for part in found)
-            losses, errors = losses.write(index, loss), errors.write(index, error)
             if not target_is_fixed:
                 self._move_target()
+            return index + 1, losses.write(index, loss), errors.write(index, error)
+
+        found = (tf.TensorArray(tf.float32, size=updates) for _ in range(2))
+        _, losses, errors = tf.while_loop(
+            lambda index, *_: index < updates, update, (tf.constant(0), *found)
+        )
         if target_is_fixed:
             self._move_target()
         return Updates(losses.stack(), errors.stack())
 
+    def _asked(self, batch: Transitions) -> list[Tensor]:
+        """The observations whose values the target network is asked for."""
+        if self.config.advantage_learning:
+            return [batch.next_observations, batch.observations]
+        return [batch.next_observations]
+
     def _update_once(
-        self, batch: Transitions, q_next: Tensor, weights: Tensor
+        self, batch: Transitions, target_values: list[Tensor], weights: Tensor
     ) -> tuple[Tensor, Tensor]:
         """One gradient step on this replica's share of the batch."""
         rows = _rows_of_replica(self.config.batch_size)
-        batch, q_next, weights = tf.nest.map_structure(
-            lambda field: field[rows], (batch, q_next, weights)
+        batch, target_values, weights = tf.nest.map_structure(
+            lambda field: field[rows], (batch, target_values, weights)
         )
-        q_select = None
-        if self.config.double:
-            q_select = self.online(batch.next_observations, training=self._excited)
-        targets = td_targets(batch.rewards, batch.discounts, q_next, q_select)
+        targets = self._targets(batch, *target_values)
         variables = self.online.trainable_variables
         with tf.GradientTape() as tape:
             q_values = self.online(batch.observations, training=True)
@@ -251,6 +266,19 @@ class Agent:
         # In the place of its rows, so that the sum over replicas joins them.
         after = self.config.batch_size - rows.stop
         return loss, tf.pad(errors, [[rows.start, after]])
+
+    def _targets(
+        self, batch: Transitions, q_next: Tensor, q_now: Tensor | None = None
+    ) -> Tensor:
+        """What the values of the actions taken should have been."""
+        q_select = None
+        if self.config.double:
+            q_select = self.online(batch.next_observations, training=self._excited)
+        rewards = batch.rewards
+        if q_now is not None:
+            lost = advantage_lost(q_now, batch.actions)
+            rewards -= self.config.advantage_learning * lost
+        return td_targets(rewards, batch.discounts, q_next, q_select)
 
     def _losses(self, targets: Tensor, values: Tensor) -> Tensor:
         """The loss of each transition, shape `(batch,)`."""

@@ -15,6 +15,7 @@ from examples.dqn.errors import ConfigError
 from examples.dqn.runs.folder import held, read_config
 from examples.dqn.settings.command_line import flags_of
 from examples.dqn.settings.config import Config, machine_settings
+from examples.dqn.settings.tuned import tuned_config
 
 ROOT = Path(__file__).parents[3]
 
@@ -42,7 +43,8 @@ class Seed:
         """Starts the process, from the newest checkpoint if there is one."""
         if self._has_checkpoint():
             machine = machine_settings(self._config)
-            flags = flags_of(Config(resume=self._config.run_folder, **machine))
+            folder = self._config.run_folder
+            flags = flags_of(tuned_config(Config.env_id, resume=folder, **machine))
             flags += self._longer()
         else:
             self._remove_folder()

@@ -73,12 +73,13 @@ def parse_command(arguments: Sequence[str] | None = None) -> tuple[Asked, Config
     more = None
     if values["resume"]:
         # It is held against the settings of the run, not against those here.
-        steps = values.pop("total_steps")
         names = {word.partition("=")[0].replace("_", "-") for word in words}
-        more = steps if "--total-steps" in names else None
+        more = values["total_steps"] if "--total-steps" in names else None
+        values["total_steps"] = usual.total_steps
     config = Config(**values)
     command = Asked(parsed.seeds, parsed.jobs, more)
-    kept = Config(resume=config.resume, **machine_settings(config))
+    # What a command line comes to that names nothing else.
+    kept = tuned_config(Config.env_id, resume=config.resume, **machine_settings(config))
     if config.resume and (command.seeds is not None or config != kept):
         raise ConfigError(
             "resume must have no flags beside it but those of the machine, jobs and "

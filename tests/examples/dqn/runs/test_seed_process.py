@@ -16,6 +16,7 @@ from examples.dqn.runs.folder import held
 from examples.dqn.runs.seed_process import Seed
 from examples.dqn.settings.command_line import parse_arguments
 from examples.dqn.settings.config import Config
+from examples.dqn.settings.tuned import tuned_config
 
 CONFIG = Config(total_steps=1000, hidden_sizes=(8,), threads=2, xla=False)
 WHOLE = {"step": 1000, "score": 12.34, "last_score": 5.0, "seconds": 3.4}
@@ -102,7 +103,8 @@ def test_a_seed_with_a_checkpoint_goes_on_where_we_train_now(script, tmp_path):
     seed = Seed(CONFIG, 7, tmp_path)
     seed.start()
     end(seed)
-    expected = Config(resume=tmp_path / "seed-7", threads=2, xla=False)
+    here = dict(resume=tmp_path / "seed-7", threads=2, xla=False)
+    expected = tuned_config(Config.env_id, **here)
     assert settings_of(asked) == expected
     assert (tmp_path / "seed-7" / "checkpoints").exists()
 
