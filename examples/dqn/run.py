@@ -7,9 +7,10 @@ from examples.dqn.callbacks import Callback
 from examples.dqn.errors import ConfigError
 from examples.dqn.parts import Parts
 from examples.dqn.runs.quiet import silent_libraries
+from examples.dqn.runs.result import Result
 from examples.dqn.schedules import Schedule
 from examples.dqn.settings.config import Config
-from examples.dqn.train import Result, main
+from examples.dqn.train import main
 
 
 def run(

@@ -1,10 +1,9 @@
 """Trains a DQN: `python -m examples.dqn.train --help`."""
 
-import json
 import os
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,6 @@ import numpy as np
 from examples.dqn.checks import check_clipper, check_environment
 from examples.dqn.envs.making import make_env, make_environments
 from examples.dqn.errors import ConfigError, RunError, Stopped
-from examples.dqn.networks.policy import Policy
 from examples.dqn.parts import Parts
 from examples.dqn.runs.folder import forget, held, make_run_folder, write_config
 from examples.dqn.runs.going_on import (
@@ -23,10 +21,10 @@ from examples.dqn.runs.going_on import (
     longer,
     read_state,
 )
-from examples.dqn.runs.history import History
 from examples.dqn.runs.interrupt import Interrupt
 from examples.dqn.runs.last_episodes import play_last
 from examples.dqn.runs.quiet import silent_libraries
+from examples.dqn.runs.result import Result, score_line, write_result
 from examples.dqn.runs.seeds import has_seeds, parse_seeds, resume_seeds, train_seeds
 from examples.dqn.runs.video import record_episode
 from examples.dqn.schedules import make_schedule
@@ -41,30 +39,6 @@ if TYPE_CHECKING:
 os.environ["KERAS_BACKEND"] = "tensorflow"
 # What TensorFlow says about itself would drown what we say about the run.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a run came to."""
-
-    score: float
-    """Mean return of the final greedy episodes, with the weights kept."""
-    returns: np.ndarray
-    """Return of each of them."""
-    last_score: float
-    """The score that the last weights have, kept or not."""
-    updates: int
-    """Gradient steps taken."""
-    seconds: float
-    """Wall time of `main`, from the imports to the plot."""
-    run_folder: Path
-    """Where the files are."""
-    policy: Policy
-    """What was kept; `policy.greedy(observations)` acts."""
-    history: History
-    """Episodes, evaluations and clipping of the whole run."""
-    stopped: str | None = None
-    """Why it ended before its last step, None if it did not."""
 
 
 def main(
@@ -195,7 +169,7 @@ def _finish(
             "stopped in the final episodes, so there is no score; "
             f"--resume {folder} goes on"
         ) from None
-    title = f"{title}: {_score(returns)}"
+    title = f"{title}: {score_line(returns)}"
     plot_run(folder / "run.png", title, trainer.history, solved_at)
     result = Result(
         score=float(returns.mean()),
@@ -236,28 +210,11 @@ def _begin(
     return config, make_run_folder(config), state
 
 
-def write_result(folder: Path, step: int, result: Result) -> None:
-    """Writes what the run came to after `step` steps to `result.json`."""
-    values = {
-        "step": step,
-        "score": result.score,
-        "last_score": result.last_score,
-        "updates": result.updates,
-        "seconds": round(result.seconds, 1),
-        "returns": result.returns.tolist(),
-    }
-    (folder / "result.json").write_text(json.dumps(values) + "\n")
-
-
 def _solved_at(config: Config) -> float | None:
     """The return at which Gymnasium calls the environment solved, if it says."""
     env = make_env(config)
     env.close()
     return env.spec.reward_threshold if env.spec else None
-
-
-def _score(returns: np.ndarray) -> str:
-    return f"mean return {returns.mean():.1f} over {len(returns)} greedy episodes"
 
 
 def run_command(arguments: list[str] | None = None) -> int:
@@ -283,7 +240,7 @@ def _run(command: Asked, config: Config) -> None:
         )
     result = main(config, total_steps=command.total_steps)
     spread = f"min {result.returns.min():.0f}, max {result.returns.max():.0f}"
-    print(f"{_score(result.returns)} ({spread})")
+    print(f"{score_line(result.returns)} ({spread})")
     print(
         f"last weights {result.last_score:.1f}; {result.updates:,} updates, "
         f"{result.seconds:.1f} s: {result.run_folder}"

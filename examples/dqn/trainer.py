@@ -6,29 +6,23 @@ import numpy as np
 
 from examples.dqn.agent import Agent
 from examples.dqn.cycle import Cycle
-from examples.dqn.envs.environments import Environments, Steps
-from examples.dqn.envs.images import sees_images
-from examples.dqn.envs.moments import Moments, RewardScale
-from examples.dqn.envs.returns import Returns
-from examples.dqn.errors import RunError, Stopped, environment_error
+from examples.dqn.envs.environments import Environments
+from examples.dqn.errors import RunError, Stopped
 from examples.dqn.evaluate import evaluate
-from examples.dqn.finite import check_numbers, check_values
+from examples.dqn.finite import check_values
 from examples.dqn.listeners import Listeners
 from examples.dqn.networks.policy import Policy
 from examples.dqn.parts import Parts
-from examples.dqn.replay.making import make_replay
-from examples.dqn.replay.nstep import NStep
-from examples.dqn.replay.transitions import Transitions
+from examples.dqn.player import Player
 from examples.dqn.runs.checkpoint import write_checkpoint
 from examples.dqn.runs.history import History
 from examples.dqn.runs.interrupt import Interrupt
 from examples.dqn.runs.report import Report, Row
 from examples.dqn.runs.trainer_state import put_back, state_of
-from examples.dqn.schedules import make_schedule
 from examples.dqn.settings.config import Config
 
 
-class Trainer:
+class Trainer(Player):
     """Everything that changes while an agent trains.
 
     Args:
@@ -51,38 +45,18 @@ class Trainer:
         eval_seed: int,
         parts: Parts = Parts(),  # noqa: B008 (it never changes)
     ):
-        self.config = config
+        super().__init__(config, envs, agent.policy(), generator, parts)
         self.parts = parts
         self.agent = agent
-        self.envs = envs
         self.report = report
-        self.generator = generator
         self.eval_seed = eval_seed
-        self.replay = make_replay(
-            config, envs.observation_shape, config.num_envs, config.total_steps
-        )
-        self.nstep = NStep(
-            config.n_step, config.gamma, config.num_envs, config.reward_clip
-        )
-        self.returns = Returns(config.num_envs)
-        self.seen: Moments | None = None
-        if config.normalize_observations and not sees_images(envs.observation_shape):
-            self.seen = Moments(envs.observation_shape)
-        self.reward_scale: RewardScale | None = None
-        if config.scale_rewards:
-            self.reward_scale = RewardScale(config.gamma, config.num_envs)
-        self.epsilon = make_schedule(parts.epsilon, config)
-        self.policy = agent.policy()
         self.best: tuple[float, Policy] | None = None
-        self.history = History()
-        self.step = 0
         self.cycle: Cycle | None = None
         """What is going on, None between two cycles."""
         self.learns_from = config.first_update
         """The step of the first update, which is later where a replay fills anew."""
         self.told: Listeners | None = None
         """Who is told, None where nobody is."""
-        self._interrupt: Interrupt | None = None
 
     def run(self, interrupt: Interrupt | None = None) -> History:
         """Trains for `total_steps` environment steps, or until interrupted.
@@ -130,11 +104,6 @@ class Trainer:
         if self.step // config.checkpoint_every > before // config.checkpoint_every:
             self.save()
 
-    def _wait(self) -> None:
-        """Leaves what takes long, if a signal waits for it."""
-        if self._interrupt and self._interrupt.waits():
-            raise Stopped
-
     def _tell(self, evaluated: bool) -> None:
         """Tells callbacks of the cycle that has ended."""
         if not self.told:
@@ -167,57 +136,11 @@ class Trainer:
         """
         return put_back(self, state)
 
-    def begin_episodes(self) -> None:
-        """Is told that all environments begin anew: no earlier step waits for more."""
-        parts = self.replay.store, self.nstep, self.returns, self.reward_scale
-        for part in parts:
-            if part is not None:
-                part.begin_episodes()
-
     def kept_policy(self) -> Policy:
         """The policy that the final score is for."""
         if self.config.keep == "last" or self.best is None:
             return self.policy
         return self.best[1]
-
-    def _collect(self, end: int) -> None:
-        """Plays until step `end`, and checks what came in."""
-        collected: list[Transitions] = []
-        try:
-            self._play(end, collected)
-        finally:
-            check_numbers(collected, self.config.env_id, self.step)
-
-    def _play(self, end: int, collected: list[Transitions]) -> None:
-        """Plays until step `end`, into the list and the replay."""
-        while self.step < end:
-            self._wait()
-            epsilon = self.epsilon(self.step)
-            actions = self.policy.explore(
-                self.envs.observations, epsilon, self.generator
-            )
-            # Several environments may step past the end; the surplus is dropped.
-            left = self.config.total_steps - self.step
-            try:
-                steps = self.envs.step(actions)
-            except Exception as error:
-                where = f"at step {self.step}"
-                raise environment_error(self.config.env_id, where, error) from error
-            collected.append(self._remember(steps.first(left)))
-            finished = self.returns.push(steps)
-            self.history.episodes += [(self.step, value) for value in finished]
-
-    def _remember(self, steps: Steps) -> Transitions:
-        """Counts steps, and puts into the replay what is complete with them."""
-        kept = self.replay.store.put_away(steps, self.nstep.waiting)
-        transitions = self.nstep.push(kept)
-        self.replay.add(transitions)
-        if self.seen is not None:
-            self.seen.push(steps.next_observations)
-        if self.reward_scale is not None:
-            self.reward_scale.push(steps)
-        self.step += steps.size
-        return transitions
 
     def _learn(self) -> dict[str, float]:
         """Runs one block of updates."""

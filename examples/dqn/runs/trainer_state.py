@@ -1,12 +1,9 @@
 """What a checkpoint holds of a trainer, and a trainer put back to it."""
 
 import pickle
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from examples.dqn.envs.environments import Environments
-
-if TYPE_CHECKING:
-    from examples.dqn.trainer import Trainer
 
 # What it holds as it is.
 RESTORED = (
@@ -17,7 +14,7 @@ RESTORED = (
 OF_THE_REPLAY = ("replay", "nstep")
 
 
-def state_of(trainer: "Trainer") -> dict[str, Any]:
+def state_of(trainer: Any) -> dict[str, Any]:
     """All from which `put_back` goes on as if the trainer had never stopped."""
     state = {
         "config": trainer.config,
@@ -34,7 +31,7 @@ def state_of(trainer: "Trainer") -> dict[str, Any]:
     return state
 
 
-def put_back(trainer: "Trainer", state: dict[str, Any]) -> bool:
+def put_back(trainer: Any, state: dict[str, Any]) -> bool:
     """Lets a new trainer go on from a state.
 
     Returns:

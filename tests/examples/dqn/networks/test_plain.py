@@ -4,6 +4,7 @@ import itertools
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -13,6 +14,7 @@ if keras.backend.backend() != "tensorflow":
     pytest.skip("the DQN example runs on TensorFlow", allow_module_level=True)
 pytest.importorskip("gymnasium")
 
+from examples.dqn.networks.making import make_network
 from examples.dqn.networks.noisy import NoisyDense
 from examples.dqn.networks.plain import PlainNetwork, is_ours, is_plain
 from examples.dqn.networks.q_network import build_q_network
@@ -24,6 +26,9 @@ IMAGES = GENERATOR.integers(0, 256, (7, 2, 9, 8, 1), dtype=np.uint8)
 NAMES = ("dueling", "distributional", "noisy", "layer_norm")
 FORMS = [dict(zip(NAMES, form)) for form in itertools.product([False, True], repeat=4)]
 FORMS.append(dict(mixed_precision=True, dueling=True, distributional=True))
+SEEN = dict(normalize_observations=True, action_mask="on")
+FORMS += [dict(form, **SEEN) for form in (FORMS[0], FORMS[3], FORMS[-2])]
+FORMS.append(dict(distributional=True, action_mask="on"))
 SIZES = dict(hidden_sizes=(16, 8), quantiles=5)
 
 # A script that knows Keras alone: one line per file, the values of its actions.
@@ -56,11 +61,12 @@ def test_every_form_is_loaded_by_a_script_that_knows_keras_alone(tmp_path):
 
     names, expected = [], []
     for number, form in enumerate(FORMS):
-        kinds = [VECTORS] if "mixed_precision" in form else [VECTORS, IMAGES]
+        of_vectors = {"mixed_precision", "action_mask"} & set(form)
+        kinds = [VECTORS] if of_vectors else [VECTORS, IMAGES]
         for observations in kinds:
             config, shape = Config(**SIZES, **form), observations.shape[1:]
-            network = changed(build_q_network(shape, 3, config, name="online"))
-            plain = PlainNetwork(build_q_network(shape, 3, config), config)
+            network = changed(make_network(None, shape, 3, config, "online"))
+            plain = PlainNetwork(make_network(None, shape, 3, config, "plain"), config)
             plain.set_weights(network.get_weights())
             name = str(tmp_path / f"{number}-{len(shape)}")
             plain.write(tmp_path / f"{number}-{len(shape)}.keras")
@@ -79,13 +85,14 @@ def test_every_form_is_loaded_by_a_script_that_knows_keras_alone(tmp_path):
     assert found.returncode == 0, found.stderr
     lines = [line for line in found.stdout.splitlines() if line.startswith("[[")]
     for name, line, values in zip(names, lines, expected, strict=True):
-        np.testing.assert_allclose(json.loads(line), values, atol=1e-4, err_msg=name)
+        found = json.loads(line)
+        np.testing.assert_allclose(found, values, 1e-6, 1e-4, err_msg=name)
 
 
 @pytest.mark.parametrize("form", FORMS, ids=str)
 def test_what_is_ours_is_known_whatever_its_name_and_weights(form):
     config = Config(**SIZES, **form)
-    network = build_q_network((4,), 3, config, seed=9, name="online")
+    network = make_network(None, (4,), 3, replace(config, seed=9), "online")
     assert is_ours(network, config)
     assert is_plain(PlainNetwork(network, config).model, config)
     assert not is_ours(network, Config(**{**SIZES, "hidden_sizes": (16, 9)}, **form))

@@ -1,5 +1,7 @@
 """More steps after the end, other settings from kept weights, small checkpoints."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -75,6 +77,21 @@ def test_a_run_that_began_with_weights_is_resumed_from_its_own(ended, tmp_path):
     run_until(890, tmp_path / "broken", init_from=ended)
     main(Config(resume=tmp_path / "broken"))
     assert_same(tmp_path / "whole", tmp_path / "broken")
+
+
+def test_a_new_run_begins_with_the_statistics_that_belong_to_the_weights(tmp_path):
+    config = Config(**SMALL, normalize_observations=True, run_folder=tmp_path / "old")
+    main(config)
+    seen = kept(tmp_path / "old").seen
+    assert seen.count == SMALL["total_steps"]
+    new = replace(config, init_from=tmp_path / "old", run_folder=tmp_path / "new")
+    main(new)
+    again = kept(tmp_path / "new").seen
+    assert again.count == 2 * seen.count
+    assert not np.array_equal(again.mean, seen.mean)
+    other = replace(new, normalize_observations=False, run_folder=tmp_path / "other")
+    with pytest.raises(ConfigError, match="normalize_observations must be True, as in"):
+        main(other)
 
 
 def test_weights_of_another_network_are_refused(ended, tmp_path, capsys):
