@@ -29,6 +29,7 @@ SPACE: dict[str, Between | Among] = {
     "gamma": Among((0.98, 0.99, 0.995)),
     "hidden_sizes": Among(((64, 64), (128, 128), (256, 256))),
     "layer_norm": Among((False, True)),
+    "advantage_learning": Among((0.0, 0.5, 0.8)),
     "epsilon_fraction": Between(0.05, 0.5),
     "epsilon_end": Between(0.01, 0.1, log=True),
     "clipper": Among(("autoclip", "clip_by_norm", "none")),
