@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import RESULTS, ROOT
+from benchmarks.dqn_speed.peers import SB3_AND_SBX, make_environment, variables
 from benchmarks.dqn_speed.report import report
 from benchmarks.lines import Lines
 
@@ -32,36 +33,6 @@ WORKERS = {
     "ours, 16 environments": "ours",
     "floor": "floor",
 }
-# One after another: torch first, so that nothing brings another version of it.
-PEER_PACKAGES = (
-    ["torch==2.13.0"],
-    ["stable-baselines3==2.9.*", "sbx-rl==0.28.*", "gymnasium"],
-)
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
-
-def make_peers(folder: Path) -> Path:
-    """Makes the peers' environment, if it is not there, and returns its Python."""
-    python = folder / "bin" / "python"
-    done = folder / "installed"
-    if not done.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        for packages in PEER_PACKAGES:
-            command = [str(python), "-m", "pip", "install", "--quiet", *packages]
-            subprocess.run(command, check=True, env=environment(peers=True))
-        done.touch()
-    return python
-
-
-def environment(peers: bool) -> dict[str, str]:
-    """The variables of a worker: one thread for each that would take more."""
-    variables = {**os.environ, **dict.fromkeys(THREADS, "1")}
-    variables["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    if peers:
-        # For JAX. What is installed for us must not be found by them.
-        variables["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
-        variables.pop("PYTHONPATH", None)
-    return variables
 
 
 def measure(who: str, seed: int, peers: Path, cpu_time: bool) -> Run:
@@ -71,12 +42,12 @@ def measure(who: str, seed: int, peers: Path, cpu_time: bool) -> Run:
         SystemExit: If it fails, with the end of what it said.
     """
     of_peers = WORKERS[who] == "peer"
-    python = make_peers(peers) if of_peers else sys.executable
+    python = make_environment(peers, SB3_AND_SBX) if of_peers else sys.executable
     command = [str(python), "-m", f"benchmarks.dqn_speed.{WORKERS[who]}", "--who", who]
     command += ["--seed", str(seed)]
     command += [] if cpu_time else ["--started", str(time.monotonic())]
     done = subprocess.run(
-        command, cwd=ROOT, env=environment(of_peers), capture_output=True, text=True
+        command, cwd=ROOT, env=variables(of_peers), capture_output=True, text=True
     )
     if done.returncode:
         raise SystemExit(f"{who}, seed {seed} failed:\n{done.stderr[-2000:]}")

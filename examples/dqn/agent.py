@@ -1,41 +1,28 @@
-"""The learning rule: two networks, and many updates in one call."""
+"""What learns: two networks and an optimizer, updated many times in one call."""
 
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from examples.dqn.envs.images import sees_images
-from examples.dqn.errors import RunError
-from examples.dqn.losses import (
-    huber,
-    quantile_huber,
-    squared,
-    td_targets,
-    value_of,
-)
-from examples.dqn.networks.acting import policy_of
-from examples.dqn.networks.action_mask import respect_mask
-from examples.dqn.networks.noisy import noise_of_updates, noisy_layers, spread_noise
+from examples.dqn.errors import ConfigError, RunError
+from examples.dqn.networks.acting import Acting
+from examples.dqn.networks.files import NetworkFiles
+from examples.dqn.networks.making import make_network
+from examples.dqn.networks.noisy import noise_of_updates
 from examples.dqn.networks.normalization import set_moments
 from examples.dqn.networks.policy import Policy
-from examples.dqn.networks.q_network import build_q_network
-from examples.dqn.optimizer import clip_history, make_optimizer
+from examples.dqn.networks.weights import states_of_chance
+from examples.dqn.optimizer import clip_history
+from examples.dqn.own_optimizer import make_own_optimizer
+from examples.dqn.parts import Parts
 from examples.dqn.replay.transitions import Transitions
 from examples.dqn.settings.config import Config
-
-Tensor = Any
-
-
-class Updates(NamedTuple):
-    """What a block of updates found."""
-
-    losses: np.ndarray
-    """Loss of each update, shape `(updates,)`."""
-    errors: np.ndarray
-    """TD error of each transition before its update, `(updates, batch_size)`."""
+from examples.dqn.update_rule import UpdateRule, Updates
 
 
 class Agent:
@@ -46,6 +33,7 @@ class Agent:
         num_actions: Actions to choose from.
         config: Everything else.
         strategy: Where to train.
+        parts: What is not to be made of the configuration.
     """
 
     def __init__(
@@ -54,30 +42,37 @@ class Agent:
         num_actions: int,
         config: Config,
         strategy: tf.distribute.Strategy,
+        parts: Parts = Parts(),  # noqa: B008 (it never changes)
     ):
         self.config = config
         self.strategy = strategy
+        self._make = partial(
+            make_network, parts.network, observation_shape, num_actions, config
+        )
         with strategy.scope():
-            self.online, self.target = (
-                build_q_network(
-                    observation_shape, num_actions, config, config.seed, name
-                )
-                for name in ("online", "target")
-            )
-            if config.action_mask == "on":
-                self.online, self.target = map(respect_mask, (self.online, self.target))
-            self.optimizer = make_optimizer(config, config, config.total_updates)
+            self.online, self.target = self._make("online"), self._make("target")
+            self.optimizer = make_own_optimizer(parts, config)
             self.optimizer.build(self.online.trainable_variables)
             # Only so that the optimizer is saved with the network.
             self.online.compile(self.optimizer)
-        self._noisy = noisy_layers(self.online, self.target)
+        # Own functions may draw other weights each time.
+        self.target.set_weights(self.online.get_weights())
+        self._acting = Acting(self.online, config, partial(self._make, "actor"))
+        self._files = NetworkFiles(partial(self._make, "policy"), config)
+        self._rule = UpdateRule(
+            self.online, self.target, self.optimizer, config, strategy
+        )
         # XLA fuses the many small operations of an update, but cannot compile
         # the sum over replicas, and its convolutions take a CPU five times longer.
         on_gpu = bool(tf.config.list_logical_devices("GPU"))
         suits_xla = on_gpu or not sees_images(observation_shape)
         one_replica = strategy.num_replicas_in_sync == 1
+        # Without AutoGraph, which would read all of Keras's code to find that there
+        # is nothing to convert: half of the time of tracing.
         self._update = tf.function(
-            self._run_updates, jit_compile=config.xla and one_replica and suits_xla
+            self._rule.run,
+            autograph=False,
+            jit_compile=config.xla and one_replica and suits_xla,
         )
 
     def normalize_by(self, mean: np.ndarray, variance: np.ndarray) -> None:
@@ -87,7 +82,11 @@ class Agent:
 
     def policy(self) -> Policy:
         """The online network as it is now, for acting."""
-        return policy_of(self.online, self.config)
+        return self._acting.policy()
+
+    def revive(self, policy: Policy) -> Policy:
+        """Makes a policy that a checkpoint held act again."""
+        return self._acting.revive(policy)
 
     def update(
         self, batches: Transitions, weights: np.ndarray | None = None
@@ -105,7 +104,7 @@ class Agent:
         if weights is None:
             weights = np.ones(batches.rewards.shape, np.float32)
         noise = noise_of_updates(
-            self._noisy, self.config.seed, self.updates, len(weights)
+            self._rule.noisy, self.config.seed, self.updates, len(weights)
         )
         arrays = tf.nest.map_structure(tf.convert_to_tensor, (batches, weights, noise))
         try:
@@ -141,8 +140,33 @@ class Agent:
         return {
             "online": self.online.weights,
             "target": self.target.weights,
+            "chance": states_of_chance(self.online),
             "optimizer": self.optimizer.variables,
         }
+
+    def begin_with(self, weights: list[np.ndarray]) -> None:
+        """Takes weights of a network of its kind, before anything is learned.
+
+        Raises:
+            ConfigError: If they are those of another network.
+        """
+        shapes = [tuple(weight.shape) for weight in self.online.weights]
+        if [weight.shape for weight in weights] != shapes:
+            raise ConfigError(
+                "init_from must be the folder of a run whose network has the same "
+                "layers as this one. Received: weights of shapes "
+                f"{', '.join(str(weight.shape) for weight in weights)}"
+            )
+        self.online.set_weights(weights)
+        self.target.set_weights(weights)
+
+    def write_policy(self, folder: Path, policy: Policy) -> None:
+        """Writes the network alone, with the weights of a policy.
+
+        Raises:
+            RunError: If the disk fails.
+        """
+        self._files.write_policy(folder, policy)
 
     def save(self, folder: Path, policy: Policy) -> None:
         """Writes the policy to keep, and what is needed to go on training.
@@ -151,107 +175,9 @@ class Agent:
             folder: Where the files go.
             policy: An earlier or the present state of the online network.
         """
-        network = keras.models.clone_model(self.online)
-        network.set_weights(policy.weights)
-        network.save(folder / "policy.keras", include_optimizer=False)
-        self.online.save(folder / "online.keras")
+        self.write_policy(folder, policy)
+        self._files.write(self.online, folder / "online.keras")
         self.target.save_weights(folder / "target.weights.h5")
-
-    def _run_updates(
-        self, batches: Transitions, weights: Tensor, noise: Tensor
-    ) -> Updates:
-        # Cross-replica context: the loop is out here and `strategy.run` inside
-        # it, since replicas cannot meet inside a loop of their own.
-        updates = batches.rewards.shape[0]
-        # A target that moves at most once per call is worth one product for all
-        # batches; one that moves in between must be asked again and again.
-        target_is_fixed = (
-            self.config.target_period % updates == 0 and not self.config.noisy
-        )
-        if target_is_fixed:
-            all_q_next = _merge_axes(self.target, batches.next_observations)
-        losses, errors = (tf.TensorArray(tf.float32, size=updates) for _ in range(2))
-        for index in tf.range(updates):
-            spread_noise(self._noisy, noise[index])
-            batch, weight = tf.nest.map_structure(
-                lambda field: field[index],  # noqa: B023
-                (batches, weights),
-            )
-            if target_is_fixed:
-                q_next = all_q_next[index]
-            else:
-                q_next = self.target(batch.next_observations, training=True)
-            found = self.strategy.run(self._update_once, args=(batch, q_next, weight))
-            loss, error = (self.strategy.reduce("SUM", part, None) for part in found)
-            losses, errors = losses.write(index, loss), errors.write(index, error)
-            if not target_is_fixed:
-                self._move_target()
-        if target_is_fixed:
-            self._move_target()
-        return Updates(losses.stack(), errors.stack())
-
-    def _update_once(
-        self, batch: Transitions, q_next: Tensor, weights: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """One gradient step on this replica's share of the batch."""
-        rows = _rows_of_replica(self.config.batch_size)
-        batch, q_next, weights = tf.nest.map_structure(
-            lambda field: field[rows], (batch, q_next, weights)
-        )
-        q_select = None
-        if self.config.double:
-            q_select = self.online(batch.next_observations, training=True)
-        targets = td_targets(batch.rewards, batch.discounts, q_next, q_select)
-        variables = self.online.trainable_variables
-        with tf.GradientTape() as tape:
-            q_values = self.online(batch.observations, training=True)
-            values = value_of(q_values, batch.actions)
-            losses = weights * self._losses(targets, values)
-            # Over the global batch, so that the sum over replicas is the mean.
-            loss = keras.ops.sum(losses) / self.config.batch_size
-        gradients = tape.gradient(loss, [variable.value for variable in variables])
-        self.optimizer.apply(gradients, variables)
-        errors = _mean_over_quantiles(targets - values)
-        # In the place of its rows, so that the sum over replicas joins them.
-        after = self.config.batch_size - rows.stop
-        return loss, tf.pad(errors, [[rows.start, after]])
-
-    def _losses(self, targets: Tensor, values: Tensor) -> Tensor:
-        """The loss of each transition, shape `(batch,)`."""
-        delta = self.config.huber_delta
-        if self.config.distributional:
-            return quantile_huber(targets, values, delta)
-        errors = targets - values
-        return squared(errors) if self.config.loss == "mse" else huber(errors, delta)
-
-    def _move_target(self) -> None:
-        """Moves the target towards the online network, if its time has come."""
-        due = self.optimizer.iterations.value % self.config.target_period == 0
-        rate = tf.where(due, self.config.target_rate, 0.0)
-        for target, online in zip(
-            self.target.trainable_variables, self.online.trainable_variables
-        ):
-            target.assign(rate * online.value + (1 - rate) * target.value)
-
-
-def _merge_axes(network: keras.Model, observations: Tensor) -> Tensor:
-    """Calls a network on `(updates, batch_size, ...)` as on one large batch."""
-    updates, batch_size, *shape = observations.shape
-    values = network(tf.reshape(observations, (updates * batch_size, *shape)))
-    return tf.reshape(values, (updates, batch_size, *values.shape[1:]))
-
-
-def _mean_over_quantiles(errors: Tensor) -> Tensor:
-    return errors if errors.ndim == 1 else keras.ops.mean(errors, axis=-1)
-
-
-def _rows_of_replica(batch_size: int) -> slice:
-    """This replica's rows of a tensor that holds the global batch."""
-    replica = tf.distribute.get_replica_context()
-    rows = batch_size // replica.num_replicas_in_sync
-    # A static number on every replica, since each is traced on its own.
-    start = int(tf.get_static_value(replica.replica_id_in_sync_group) or 0) * rows
-    return slice(start, start + rows)
 
 
 def _lost(error: Exception) -> str:

@@ -41,6 +41,29 @@ def td_targets(
     return rewards + discounts * best
 
 
+def advantage_lost(q_values: Tensor, actions: Tensor) -> Tensor:
+    """How much less the action taken is worth than the best one.
+
+    Advantage learning takes a share of it off the target, so that worse actions fall
+    further behind than they are: `target - share * (max_a q[a] - q[action])`. The
+    best action keeps its value, and with it the policy, but noise in the values no
+    longer turns choices that are worth nearly the same.
+
+    Args:
+        q_values: Target network's values of the observations acted on.
+        actions: Those taken, shape `(batch,)`.
+
+    Returns:
+        At least 0, shape `(batch,)`.
+
+    References:
+        Bellemare et al., Increasing the Action Gap: New Operators for
+        Reinforcement Learning, 2016. https://arxiv.org/abs/1512.04860
+    """
+    means = mean_values(q_values)
+    return ops.max(means, axis=-1) - value_of(means, actions)
+
+
 def value_of(q_values: Tensor, actions: Tensor) -> Tensor:
     """Value of one action per row, shape `(batch,)` or `(batch, quantiles)`."""
     # A product with one-hot rows, because a gather has a slow gradient on CPUs.

@@ -107,19 +107,19 @@ def load_policy(folder: Path, config: Config) -> Policy:
     """The policy that a run has kept.
 
     Raises:
-        ConfigError: If the folder has none, as that of a run that goes on still.
+        ConfigError: If the folder has none, as before the first evaluation.
     """
     path = folder / "policy.keras"
     if not path.is_file():
         raise ConfigError(
-            "run must be the folder of a run that has ended, with a policy.keras. "
+            "run must be the folder of a run with a policy.keras, which is there from "
+            "its first evaluation on. "
             f"Received: {folder}"
         )
     # Imported here so that bad arguments do not wait for TensorFlow.
     with silent_libraries():
         import keras
 
-        # With the layers of ours that a saved network may have.
         from examples.dqn.networks.acting import policy_of
     try:
         loaded = keras.models.load_model(path, compile=False)

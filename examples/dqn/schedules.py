@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from examples.dqn.errors import ConfigError, RunError
 from examples.dqn.settings.agent import ExplorationSettings
+from examples.dqn.settings.config import Config
 
 Schedule = Callable[[int], float]
 
@@ -55,6 +57,38 @@ class Piecewise:
     def __call__(self, step: int) -> float:
         steps, values = zip(*self.points)
         return float(np.interp(step, steps, values))
+
+
+@dataclass(frozen=True)
+class Own:
+    """Somebody's own function, held to what it must give."""
+
+    function: Schedule
+
+    def __call__(self, step: int) -> float:
+        value = float(self.function(step))
+        if not 0 <= value <= 1:
+            raise RunError(
+                f"epsilon must be a function from the step to a share in [0, 1]; "
+                f"at step {step} it gives {value}"
+            )
+        return value
+
+
+def make_schedule(own: Schedule | float | None, config: Config) -> Schedule:
+    """Somebody's own schedule, or that of the configuration.
+
+    Raises:
+        ConfigError: If it is no share of actions.
+    """
+    if own is None:
+        return epsilon_schedule(config, config.total_steps)
+    if not callable(own) and not (isinstance(own, (int, float)) and 0 <= own <= 1):
+        raise ConfigError(
+            "epsilon must be a number in [0, 1] or a function from the step to one. "
+            f"Received: epsilon={own}"
+        )
+    return Own(own if callable(own) else Constant(own))
 
 
 def epsilon_schedule(settings: ExplorationSettings, total_steps: int) -> Schedule:

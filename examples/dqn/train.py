@@ -1,10 +1,9 @@
 """Trains a DQN: `python -m examples.dqn.train --help`."""
 
-import json
 import os
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +12,23 @@ import numpy as np
 from examples.dqn.checks import check_clipper, check_environment
 from examples.dqn.envs.making import make_env, make_environments
 from examples.dqn.errors import ConfigError, RunError, Stopped
-from examples.dqn.runs.checkpoint import read_newest
-from examples.dqn.runs.folder import held, make_run_folder, write_config
+from examples.dqn.parts import Parts
+from examples.dqn.runs.folder import forget, held, make_run_folder, write_config
+from examples.dqn.runs.going_on import (
+    check_layers,
+    check_parts,
+    kept,
+    longer,
+    read_state,
+)
 from examples.dqn.runs.interrupt import Interrupt
 from examples.dqn.runs.last_episodes import play_last
 from examples.dqn.runs.quiet import silent_libraries
+from examples.dqn.runs.result import Result, score_line, write_result
 from examples.dqn.runs.seeds import has_seeds, parse_seeds, resume_seeds, train_seeds
 from examples.dqn.runs.video import record_episode
-from examples.dqn.settings.command_line import Command, parse_command, run_reporting
+from examples.dqn.schedules import make_schedule
+from examples.dqn.settings.command_line import Asked, parse_command, run_reporting
 from examples.dqn.settings.config import Config, machine_settings
 
 if TYPE_CHECKING:
@@ -33,44 +41,43 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
-@dataclass(frozen=True)
-class Result:
-    """What a run came to."""
-
-    score: float
-    """Mean return of the final greedy episodes, with the weights kept."""
-    returns: np.ndarray
-    """Return of each of them."""
-    last_score: float
-    """The score that the last weights have, kept or not."""
-    updates: int
-    """Gradient steps taken."""
-    seconds: float
-    """Wall time of `main`, from the imports to the plot."""
-    run_folder: Path
-    """Where the files are."""
-
-
-def main(config: Config) -> Result:
+def main(
+    config: Config,
+    parts: Parts = Parts(),  # noqa: B008 (it never changes)
+    total_steps: int | None = None,
+) -> Result:
     """Trains, evaluates and fills the run folder.
+
+    Args:
+        config: The settings, or which run to resume.
+        parts: What is not to be made of the settings; see `run.py`.
+        total_steps: Where a resumed run is to end now; None is where it was to.
 
     Raises:
         ConfigError: If the configuration cannot work here; before training.
         RunError: If environments or disk fail later.
     """
     started = time.monotonic()
-    config, folder, state = _begin(config)
+    config, folder, state = _begin(config, parts, total_steps)
     with held(folder):
         write_config(folder, config)
-        return _train(config, folder, state, started)
+        return _train(config, parts, folder, state, started)
 
 
 def _train(
-    config: Config, folder: Path, state: dict[str, Any] | None, started: float
+    config: Config,
+    parts: Parts,
+    folder: Path,
+    state: dict[str, Any] | None,
+    started: float,
 ) -> Result:
     """Trains from the start, or from a state, to the last file."""
     *seeds, final_seed = np.random.SeedSequence(config.seed).generate_state(4).tolist()
-    trainer = _make_trainer(config, folder, state, *seeds)
+    try:
+        trainer = _make_trainer(config, parts, folder, state, *seeds)
+    except ConfigError:
+        forget(folder)
+        raise
     try:
         with Interrupt() as interrupt:
             trainer.run(interrupt)
@@ -79,11 +86,18 @@ def _train(
         trainer.envs.close()
     if interrupt.name:
         print(f"{interrupt.name}: stopped at step {trainer.step:,}, saved")
-    return _finish(config, folder, trainer, final_seed, started, interrupt)
+    elif trainer.stopped:
+        print(f"{trainer.stopped}: stopped at step {trainer.step:,}, saved")
+    result = _finish(config, folder, trainer, final_seed, started, interrupt)
+    result = replace(result, stopped=interrupt.name or trainer.stopped)
+    if trainer.told:
+        trainer.told.end(result.policy, result.score)
+    return result
 
 
 def _make_trainer(
     config: Config,
+    parts: Parts,
     folder: Path,
     state: dict[str, Any] | None,
     env_seed: int,
@@ -94,6 +108,7 @@ def _make_trainer(
     # Imported here so that --help and bad arguments do not wait for TensorFlow.
     with silent_libraries():
         from examples.dqn.agent import Agent
+        from examples.dqn.listeners import Listeners
         from examples.dqn.runs.report import Report
         from examples.dqn.runs.strategy import configure_devices, make_strategy
         from examples.dqn.trainer import Trainer
@@ -107,10 +122,17 @@ def _make_trainer(
         config.frame_stack,
         config.vectorization,
     )
-    agent = Agent(envs.observation_shape, envs.num_actions, config, strategy)
+    agent = Agent(envs.observation_shape, envs.num_actions, config, strategy, parts)
+    earlier = None
+    if state is None and config.init_from is not None:
+        earlier = kept(config.init_from)
+        agent.begin_with(earlier.weights)
     report = Report(folder, config.total_steps, state["rows"] if state else [])
     generator = np.random.default_rng(generator_seed)
-    trainer = Trainer(config, agent, envs, report, generator, eval_seed)
+    trainer = Trainer(config, agent, envs, report, generator, eval_seed, parts)
+    trainer.told = Listeners(parts.callbacks, config, folder, trainer.history)
+    if earlier and earlier.seen is not None and trainer.seen is not None:
+        trainer.seen = earlier.seen
     if state:
         whole = trainer.restore(state)
         print(f"resumes at step {trainer.step:,}", end="")
@@ -131,6 +153,7 @@ def _finish(
     Raises:
         RunError: If a signal ends the episodes; they can be played later.
     """
+    from examples.dqn.runs.hparams import write_hparams
     from examples.dqn.runs.run_plot import plot_run
 
     policy = trainer.kept_policy()
@@ -146,7 +169,7 @@ def _finish(
             "stopped in the final episodes, so there is no score; "
             f"--resume {folder} goes on"
         ) from None
-    title = f"{title}: {_score(returns)}"
+    title = f"{title}: {score_line(returns)}"
     plot_run(folder / "run.png", title, trainer.history, solved_at)
     result = Result(
         score=float(returns.mean()),
@@ -155,40 +178,36 @@ def _finish(
         updates=trainer.agent.updates,
         seconds=time.monotonic() - started,
         run_folder=folder,
+        policy=policy,
+        history=trainer.history,
     )
     write_result(folder, trainer.step, result)
+    scores = {"final_score": result.score, "final_last_score": result.last_score}
+    write_hparams(folder, config, trainer.step, scores)
     if config.video:
         record_episode(folder / "policy.gif", policy, config, seed)
     return result
 
 
-def _begin(config: Config) -> tuple[Config, Path, dict[str, Any] | None]:
+def _begin(
+    config: Config, parts: Parts, total_steps: int | None
+) -> tuple[Config, Path, dict[str, Any] | None]:
     """The configuration, the folder and, if it is resumed, the state of a run."""
     if config.resume is None:
+        if config.init_from is not None:
+            check_layers(config, parts)
         config = check_environment(config)  # Before there is a folder.
         check_clipper(config)
+        make_schedule(parts.epsilon, config)
         return config, make_run_folder(config), None
-    with silent_libraries():
-        state, complaints = read_newest(config.resume / "checkpoints")
-    for complaint in complaints:
-        print(complaint)
+    state = read_state(config.resume)
+    check_parts(state, parts)
     # Where a run goes on may differ from where it began.
     machine = machine_settings(config)
     config = replace(state["config"], **machine, resume=config.resume)
+    if total_steps is not None:
+        config = longer(config, total_steps, state["step"])
     return config, make_run_folder(config), state
-
-
-def write_result(folder: Path, step: int, result: Result) -> None:
-    """Writes what the run came to after `step` steps to `result.json`."""
-    values = {
-        "step": step,
-        "score": result.score,
-        "last_score": result.last_score,
-        "updates": result.updates,
-        "seconds": round(result.seconds, 1),
-        "returns": result.returns.tolist(),
-    }
-    (folder / "result.json").write_text(json.dumps(values) + "\n")
 
 
 def _solved_at(config: Config) -> float | None:
@@ -198,16 +217,12 @@ def _solved_at(config: Config) -> float | None:
     return env.spec.reward_threshold if env.spec else None
 
 
-def _score(returns: np.ndarray) -> str:
-    return f"mean return {returns.mean():.1f} over {len(returns)} greedy episodes"
-
-
 def run_command(arguments: list[str] | None = None) -> int:
     """Runs `main`, or several of it, as a command and returns its exit code."""
     return run_reporting(lambda: _run(*parse_command(arguments)))
 
 
-def _run(command: Command, config: Config) -> None:
+def _run(command: Asked, config: Config) -> None:
     if command.seeds is not None:
         seeds = parse_seeds(command.seeds)
         check_environment(config)
@@ -215,16 +230,17 @@ def _run(command: Command, config: Config) -> None:
         train_seeds(config, seeds, command.jobs)
         return
     if config.resume is not None and has_seeds(config.resume):
-        resume_seeds(config.resume, command.jobs, machine_settings(config))
+        machine = machine_settings(config)
+        resume_seeds(config.resume, command.jobs, machine, command.total_steps)
         return
     if command.jobs is not None:
         raise ConfigError(
             "jobs must go with seeds, or resume them. "
             f"Received: jobs={command.jobs}, resume={config.resume}"
         )
-    result = main(config)
+    result = main(config, total_steps=command.total_steps)
     spread = f"min {result.returns.min():.0f}, max {result.returns.max():.0f}"
-    print(f"{_score(result.returns)} ({spread})")
+    print(f"{score_line(result.returns)} ({spread})")
     print(
         f"last weights {result.last_score:.1f}; {result.updates:,} updates, "
         f"{result.seconds:.1f} s: {result.run_folder}"

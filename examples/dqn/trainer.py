@@ -1,48 +1,28 @@
 """The loop: collect environment steps, learn from the replay, repeat."""
 
-import pickle
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from examples.dqn.agent import Agent
-from examples.dqn.envs.environments import Environments, Steps
-from examples.dqn.envs.images import sees_images
-from examples.dqn.envs.moments import Moments, RewardScale
-from examples.dqn.envs.returns import Returns
-from examples.dqn.errors import RunError, Stopped, environment_error
+from examples.dqn.cycle import Cycle
+from examples.dqn.envs.environments import Environments
+from examples.dqn.errors import RunError, Stopped
 from examples.dqn.evaluate import evaluate
-from examples.dqn.finite import check_numbers, check_values
+from examples.dqn.finite import check_values
+from examples.dqn.listeners import Listeners
 from examples.dqn.networks.policy import Policy
-from examples.dqn.replay.making import make_replay
-from examples.dqn.replay.nstep import NStep
-from examples.dqn.replay.transitions import Transitions
+from examples.dqn.parts import Parts
+from examples.dqn.player import Player
 from examples.dqn.runs.checkpoint import write_checkpoint
 from examples.dqn.runs.history import History
 from examples.dqn.runs.interrupt import Interrupt
 from examples.dqn.runs.report import Report, Row
-from examples.dqn.schedules import epsilon_schedule
+from examples.dqn.runs.trainer_state import put_back, state_of
 from examples.dqn.settings.config import Config
 
-# What a checkpoint holds of a trainer as it is.
-RESTORED = (
-    *("step", "cycle", "replay", "nstep", "returns", "seen", "reward_scale"),
-    *("generator", "history", "best"),
-)
 
-
-@dataclass
-class Cycle:
-    """What is played, learned and evaluated before a row is recorded."""
-
-    began: int
-    """The step before its first."""
-    learned: dict[str, float] | None = None
-    """What its row says of its updates; None while it is played."""
-
-
-class Trainer:
+class Trainer(Player):
     """Everything that changes while an agent trains.
 
     Args:
@@ -52,6 +32,7 @@ class Trainer:
         report: Gets a row per cycle.
         generator: Source of exploration and of replay samples.
         eval_seed: First environment seed of each greedy evaluation.
+        parts: What is not to be made of the configuration.
     """
 
     def __init__(
@@ -62,34 +43,20 @@ class Trainer:
         report: Report,
         generator: np.random.Generator,
         eval_seed: int,
+        parts: Parts = Parts(),  # noqa: B008 (it never changes)
     ):
-        self.config = config
+        super().__init__(config, envs, agent.policy(), generator, parts)
+        self.parts = parts
         self.agent = agent
-        self.envs = envs
         self.report = report
-        self.generator = generator
         self.eval_seed = eval_seed
-        self.replay = make_replay(
-            config, envs.observation_shape, config.num_envs, config.total_steps
-        )
-        self.nstep = NStep(
-            config.n_step, config.gamma, config.num_envs, config.reward_clip
-        )
-        self.returns = Returns(config.num_envs)
-        self.seen: Moments | None = None
-        if config.normalize_observations and not sees_images(envs.observation_shape):
-            self.seen = Moments(envs.observation_shape)
-        self.reward_scale: RewardScale | None = None
-        if config.scale_rewards:
-            self.reward_scale = RewardScale(config.gamma, config.num_envs)
-        self.epsilon = epsilon_schedule(config, config.total_steps)
-        self.policy = agent.policy()
         self.best: tuple[float, Policy] | None = None
-        self.history = History()
-        self.step = 0
         self.cycle: Cycle | None = None
         """What is going on, None between two cycles."""
-        self._interrupt: Interrupt | None = None
+        self.learns_from = config.first_update
+        """The step of the first update, which is later where a replay fills anew."""
+        self.told: Listeners | None = None
+        """Who is told, None where nobody is."""
 
     def run(self, interrupt: Interrupt | None = None) -> History:
         """Trains for `total_steps` environment steps, or until interrupted.
@@ -106,13 +73,18 @@ class Trainer:
             self.save()
         try:
             while self.cycle or self.step < self.config.total_steps:
-                if interrupt and interrupt.name:
+                if self.stopped or (interrupt and interrupt.name):
                     break
                 self._run_cycle()
         except Stopped:
             pass
         self.save()
         return self.history
+
+    @property
+    def stopped(self) -> str | None:
+        """Why a callback has ended the run, None if none has."""
+        return self.told.moment.stopped if self.told else None
 
     def _run_cycle(self) -> None:
         """Runs a cycle, or what is left of one."""
@@ -121,35 +93,33 @@ class Trainer:
         before = cycle.began
         if cycle.learned is None:
             self._collect(min(before + config.train_every, config.total_steps))
-            learns = self.step >= config.first_update
-            cycle.learned = self._learn() if learns else {}
+            cycle.learned = self._learn() if self.step >= self.learns_from else {}
         metrics = dict(cycle.learned)
         if self.step // config.eval_every > before // config.eval_every:
             metrics |= self._evaluate()
         self._record(metrics)
+        # Told of a cycle that is over, or a checkpoint would hold it as going on.
         self.cycle = None
+        self._tell("greedy_return" in metrics)
         if self.step // config.checkpoint_every > before // config.checkpoint_every:
             self.save()
 
-    def _wait(self) -> None:
-        """Leaves what takes long, if a signal waits for it."""
-        if self._interrupt and self._interrupt.waits():
-            raise Stopped
+    def _tell(self, evaluated: bool) -> None:
+        """Tells callbacks of the cycle that has ended."""
+        if not self.told:
+            return
+        best = self.best is not None and self.best[1] is self.policy
+        if evaluated and (best or self.config.keep == "last"):
+            self.agent.write_policy(self.report.folder, self.policy)
+        self.told.cycle(self.report.rows[-1], self.policy, self.history, evaluated)
 
     def save(self) -> None:
         """Writes a checkpoint from which `restore` goes on as if never stopped."""
-        state = {
-            "config": self.config,
-            "agent": self.agent.state(),
-            "envs": try_pickle(self.envs),
-            "rows": self.report.rows,
-            **{name: getattr(self, name) for name in RESTORED},
-        }
         try:
             write_checkpoint(
                 self.report.folder / "checkpoints",
                 self.step,
-                state,
+                state_of(self),
                 self.config.keep_checkpoints,
             )
         except OSError as error:
@@ -164,68 +134,13 @@ class Trainer:
             Whether the environments could be put back too. If not, their
             episodes begin anew.
         """
-        self.agent.restore(state["agent"])
-        for name in RESTORED:
-            setattr(self, name, state[name])
-        self.policy = self.agent.policy()
-        if state["envs"] is not None:
-            self.envs.close()
-            self.envs = pickle.loads(state["envs"])
-            return True
-        self._begin_episodes()
-        return False
-
-    def _begin_episodes(self) -> None:
-        """No step of an earlier episode waits for more."""
-        parts = self.replay.store, self.nstep, self.returns, self.reward_scale
-        for part in parts:
-            if part is not None:
-                part.begin_episodes()
+        return put_back(self, state)
 
     def kept_policy(self) -> Policy:
         """The policy that the final score is for."""
         if self.config.keep == "last" or self.best is None:
             return self.policy
         return self.best[1]
-
-    def _collect(self, end: int) -> None:
-        """Plays until step `end`, and checks what came in."""
-        collected: list[Transitions] = []
-        try:
-            self._play(end, collected)
-        finally:
-            check_numbers(collected, self.config.env_id, self.step)
-
-    def _play(self, end: int, collected: list[Transitions]) -> None:
-        """Plays until step `end`, into the list and the replay."""
-        while self.step < end:
-            self._wait()
-            epsilon = self.epsilon(self.step)
-            actions = self.policy.explore(
-                self.envs.observations, epsilon, self.generator
-            )
-            # Several environments may step past the end; the surplus is dropped.
-            left = self.config.total_steps - self.step
-            try:
-                steps = self.envs.step(actions)
-            except Exception as error:
-                where = f"at step {self.step}"
-                raise environment_error(self.config.env_id, where, error) from error
-            collected.append(self._remember(steps.first(left)))
-            finished = self.returns.push(steps)
-            self.history.episodes += [(self.step, value) for value in finished]
-
-    def _remember(self, steps: Steps) -> Transitions:
-        """Counts steps, and puts into the replay what is complete with them."""
-        kept = self.replay.store.put_away(steps, self.nstep.waiting)
-        transitions = self.nstep.push(kept)
-        self.replay.add(transitions)
-        if self.seen is not None:
-            self.seen.push(steps.next_observations)
-        if self.reward_scale is not None:
-            self.reward_scale.push(steps)
-        self.step += steps.size
-        return transitions
 
     def _learn(self) -> dict[str, float]:
         """Runs one block of updates."""
@@ -244,15 +159,8 @@ class Trainer:
         metrics = {"loss": float(found.losses.mean())}
         clips = self.agent.clip_history(since=self.agent.updates - updates)
         if clips:
-            # Drawn over the steps that the block learned from last, not in a heap.
             began = self.cycle.began if self.cycle else 0
-            steps = np.linspace(began, self.step, updates, endpoint=False)
-            # The log may be shorter than the block: then it holds the last ones.
-            steps = steps[updates - len(clips["norm"]) :]
-            self.history.clips.append(clips | {"step": steps})
-            metrics["norm"] = float(np.median(clips["norm"]))
-            metrics["threshold"] = float(np.median(clips["threshold"]))
-            metrics["clip_fraction"] = float(clips["clipped"].mean())
+            metrics |= self.history.push_clips(clips, updates, began, self.step)
         return metrics
 
     def _evaluate(self) -> dict[str, float]:
@@ -275,7 +183,7 @@ class Trainer:
         if lent is not None:
             # A seed of their own, or they would repeat what follows an evaluation.
             self.envs.begin(int(self.generator.integers(2**31)))
-            self._begin_episodes()
+            self.begin_episodes()
         mean = float(returns.mean())
         if self.best is None or mean >= self.best[0]:
             self.best = mean, self.policy
@@ -287,23 +195,12 @@ class Trainer:
         self.report.wait(step, playing)
 
     def _record(self, metrics: dict[str, float]) -> None:
-        episodes = self.history.episodes
-        if episodes:
-            last = [value for _, value in episodes[-20:]]
-            metrics["mean_return"] = float(np.mean(last))
         row = Row(
             step=self.step,
             updates=self.agent.updates,
-            episodes=len(episodes),
+            episodes=len(self.history.episodes),
             epsilon=self.epsilon(self.step),
+            mean_return=self.history.mean_return(),
             **metrics,
         )
         self.report.record(row)
-
-
-def try_pickle(envs: Environments) -> bytes | None:
-    """The environments as they are, None if theirs is a kind that cannot be kept."""
-    try:
-        return pickle.dumps(envs)
-    except Exception:  # each kind of environment fails in a way of its own
-        return None

@@ -12,6 +12,9 @@ FORBIDDEN = -1e9
 LAYER = "action_mask"
 """Name of the layer by which a network with a mask is known."""
 
+FOR_QUANTILES = "action_mask_of_quantiles"
+"""Name of the layer that gives the mask the shape of quantiles."""
+
 
 def respect_mask(network: keras.Model) -> keras.Model:
     """A network whose values of actions that are not allowed are far below all others.
@@ -25,7 +28,7 @@ def respect_mask(network: keras.Model) -> keras.Model:
     num_actions = values.shape[1]
     mask = keras.layers.Identity(name=LAYER)(inputs[:, -num_actions:])
     if len(values.shape) == 3:  # quantiles
-        mask = keras.layers.Reshape((num_actions, 1))(mask)
+        mask = keras.layers.Reshape((num_actions, 1), name=FOR_QUANTILES)(mask)
     # No sum, which a compiler may put in another order and lose the values in it.
     masked = keras.ops.where(mask > 0, values, FORBIDDEN)
     return keras.Model(inputs, masked, name=network.name)
@@ -33,4 +36,7 @@ def respect_mask(network: keras.Model) -> keras.Model:
 
 def respects_mask(network: keras.Model) -> bool:
     """Whether a network is one that `respect_mask` made."""
-    return any(layer.name == LAYER for layer in network.layers)
+    return any(
+        layer.name == LAYER and isinstance(layer, keras.layers.Identity)
+        for layer in network.layers
+    )

@@ -1,6 +1,6 @@
 """A dense layer that explores by itself: its weights carry learned noise."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -80,8 +80,16 @@ class NoisyDense(keras.layers.Layer):
 
 def noisy_layers(*networks: keras.Model) -> list[NoisyDense]:
     """Those layers of networks that have noise, in their order."""
-    layers = (layer for network in networks for layer in network.layers)
+    layers = (layer for network in networks for layer in _all_layers(network))
     return [layer for layer in layers if isinstance(layer, NoisyDense)]
+
+
+def _all_layers(network: keras.Model) -> Iterator[Any]:
+    """The layers of a network, and of the networks among them."""
+    for layer in network.layers:
+        yield layer
+        if isinstance(layer, keras.Model):
+            yield from _all_layers(layer)
 
 
 def noise_size(layers: Sequence[NoisyDense]) -> int:

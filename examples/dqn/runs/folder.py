@@ -1,6 +1,7 @@
 """Where a run leaves its files, and what it says there about itself."""
 
 import contextlib
+import itertools
 import json
 import os
 import tempfile
@@ -43,8 +44,10 @@ def make_run_folder(config: Config, name: str | None = None) -> Path:
     environment = config.env_id.replace("/", "-").replace(":", "-")
     name = name or f"seed{config.seed}"
     name = f"{environment}-{name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    folder = config.run_folder or Path("runs") / name
     try:
+        if config.run_folder is None:
+            return _make_new(Path("runs") / name)
+        folder = config.run_folder
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise ConfigError(
@@ -54,6 +57,7 @@ def make_run_folder(config: Config, name: str | None = None) -> Path:
         probe.touch()
         probe.unlink()
     except OSError as error:
+        folder = config.run_folder or Path("runs").absolute() / name
         raise ConfigError(
             "run_folder must be a folder that can be written "
             f"({error.strerror}). Received: run_folder={folder}"
@@ -61,12 +65,36 @@ def make_run_folder(config: Config, name: str | None = None) -> Path:
     return folder
 
 
+def _make_new(folder: Path) -> Path:
+    """Makes a folder of this name, or of the next one that no other run has taken.
+
+    Runs that start in the same second ask for the same name, and only one of them
+    can make a folder that is not there.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    for number in itertools.count(2):
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir()
+            return folder
+        folder = folder.with_name(f"{folder.name.partition('+')[0]}+{number}")
+    raise AssertionError  # there is always a next number
+
+
 def write_config(folder: Path, config: Config) -> None:
     """Writes the settings of a run to `config.json`."""
     settings = {
-        name: value for name, value in asdict(config).items() if name not in _PLACES
+        name: str(value) if isinstance(value, Path) else value
+        for name, value in asdict(config).items()
+        if name not in _PLACES
     }
     (folder / "config.json").write_text(json.dumps(settings, indent=2) + "\n")
+
+
+def forget(folder: Path) -> None:
+    """Removes the folder of a run that could not begin."""
+    if [path.name for path in folder.iterdir()] == ["config.json"]:
+        (folder / "config.json").unlink()
+        folder.rmdir()
 
 
 def read_config(folder: Path) -> Config:
@@ -82,7 +110,10 @@ def read_config(folder: Path) -> Config:
             raise TypeError("it has no names")
         known = {field.name for field in fields(Config)} - _PLACES
         # A run of an older version has the defaults of what it did not know.
-        return Config(**{name: _tuples(settings[name]) for name in known & {*settings}})
+        found = {name: _tuples(settings[name]) for name in known & {*settings}}
+        if found.get("init_from") is not None:
+            found["init_from"] = Path(found["init_from"])
+        return Config(**found)
     except (OSError, ValueError, TypeError) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise ConfigError(

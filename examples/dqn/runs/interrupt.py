@@ -1,6 +1,7 @@
 """Ctrl-C, SIGTERM and a closed terminal end a run where it can be gone on with."""
 
 import signal
+import threading
 import time
 from types import FrameType
 
@@ -34,9 +35,15 @@ class Interrupt:
         return time.monotonic() - self._heard_at >= patience
 
     def __enter__(self) -> "Interrupt":
-        numbers = list(self.SIGNALS)
+        # Python lets the main thread alone take signals; others run without.
+        is_main = threading.current_thread() is threading.main_thread()
+        numbers = list(self.SIGNALS) if is_main else []
         # A run under nohup outlives its terminal.
-        if self.HANG_UP and signal.getsignal(self.HANG_UP) != signal.SIG_IGN:
+        if (
+            is_main
+            and self.HANG_UP
+            and signal.getsignal(self.HANG_UP) != signal.SIG_IGN
+        ):
             numbers.append(self.HANG_UP)
         self._before = {number: signal.getsignal(number) for number in numbers}
         for number in numbers:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from examples.dqn.errors import ConfigError
-from examples.dqn.runs.folder import held
+from examples.dqn.runs.folder import held, read_config
 from examples.dqn.settings.command_line import flags_of
 from examples.dqn.settings.config import Config, machine_settings
+from examples.dqn.settings.tuned import tuned_config
 
 ROOT = Path(__file__).parents[3]
 
@@ -42,7 +43,9 @@ class Seed:
         """Starts the process, from the newest checkpoint if there is one."""
         if self._has_checkpoint():
             machine = machine_settings(self._config)
-            flags = flags_of(Config(resume=self._config.run_folder, **machine))
+            folder = self._config.run_folder
+            flags = flags_of(tuned_config(Config.env_id, resume=folder, **machine))
+            flags += self._longer()
         else:
             self._remove_folder()
             flags = flags_of(self._config)
@@ -57,7 +60,7 @@ class Seed:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                cwd=ROOT,
+                env=_environment(),
             )
 
     def interrupt(self) -> None:
@@ -118,6 +121,16 @@ class Seed:
         with contextlib.suppress(FileNotFoundError, ConfigError), held(self.folder):
             shutil.rmtree(self.folder)
 
+    def _longer(self) -> list[str]:
+        """The flag that lets it end elsewhere than it was to, if it is to."""
+        try:
+            ends = read_config(self.folder).total_steps
+        except ConfigError:  # killed while it wrote it
+            return []
+        if ends == self._total_steps:
+            return []
+        return ["--total-steps", str(self._total_steps)]
+
     def _has_checkpoint(self) -> bool:
         return any(self.folder.glob("checkpoints/*.ckpt"))
 
@@ -127,3 +140,15 @@ class Seed:
         except (OSError, ValueError):  # none, or killed while it wrote
             return None
         return result if result["step"] >= self._total_steps else None
+
+
+def _environment() -> dict[str, str]:
+    """The variables of a process that finds every module that this one finds.
+
+    It starts where we are, but a path that was added since, or a script's own
+    folder, would otherwise be ours alone.
+    """
+    paths = [str(Path(path).absolute()) for path in ("", *sys.path)]
+    # The example itself comes first, as in this process.
+    known = dict.fromkeys([str(ROOT), *paths])
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(known)}

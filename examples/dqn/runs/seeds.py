@@ -79,7 +79,10 @@ def has_seeds(folder: Path) -> bool:
 
 
 def resume_seeds(
-    folder: Path, jobs: int | None = None, machine: Mapping[str, Any] | None = None
+    folder: Path,
+    jobs: int | None = None,
+    machine: Mapping[str, Any] | None = None,
+    total_steps: int | None = None,
 ) -> list[dict[str, Any]]:
     """Goes on with those seeds of a folder that have not gone to their end.
 
@@ -87,11 +90,14 @@ def resume_seeds(
         folder: The common one.
         jobs: As for `train_seeds`.
         machine: Settings that say where to train now.
+        total_steps: Where they are to end now; None is where they were to.
 
     Returns:
         As `train_seeds`, and raises what it raises.
     """
     config = replace(read_config(folder), **(machine or {}))
+    if total_steps is not None:
+        config = replace(config, total_steps=total_steps)
     try:
         seeds = json.loads((folder / SEEDS).read_text())
         if not seeds or any(type(seed) is not int for seed in seeds):
@@ -103,6 +109,8 @@ def resume_seeds(
         ) from error
     with held(folder):
         print(f"resumes {len(seeds)} seeds in {folder}", flush=True)
+        if total_steps is not None:
+            write_config(folder, config)
         return _train(config, seeds, folder, jobs)
 
 

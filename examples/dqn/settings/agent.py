@@ -34,6 +34,10 @@ class LearningSettings:
     """Environment steps whose rewards a transition sums before the value of what
     follows is estimated."""
 
+    advantage_learning: Annotated[float, Range(at_least=0, at_most=0.99)] = 0.0
+    """Share of what an action is worth less than the best one that its target is
+    lowered by: above 0, it keeps apart actions that are worth nearly the same."""
+
     loss: Literal["huber", "mse"] = "huber"
     """What a TD error costs: half its square, which Huber's loss continues by a
     line. Ignored if distributional."""

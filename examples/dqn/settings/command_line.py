@@ -40,13 +40,21 @@ class Command:
         check_ranges(self)
 
 
+@dataclass(frozen=True)
+class Asked(Command):
+    """A command, and what its words say that its settings cannot."""
+
+    total_steps: int | None = None
+    """Where a resumed run is to end, None if no word says so."""
+
+
 def parse_arguments(arguments: Sequence[str] | None = None) -> Config:
     """The settings of the run, or of each of the runs, that `parse_command` finds."""
     return parse_command(arguments)[1]
 
 
-def parse_command(arguments: Sequence[str] | None = None) -> tuple[Command, Config]:
-    """Makes a `Command` and its settings out of command line arguments.
+def parse_command(arguments: Sequence[str] | None = None) -> tuple[Asked, Config]:
+    """Makes a command and its settings out of command line arguments.
 
     Args:
         arguments: Words of the command line. None reads `sys.argv`.
@@ -57,19 +65,25 @@ def parse_command(arguments: Sequence[str] | None = None) -> tuple[Command, Conf
     words = list(sys.argv[1:] if arguments is None else arguments)
     usual = tuned_config(_env_id(words))
     parsed = _parse(explained(Command, usual, **sections()), "train", words)
-    command = Command(parsed.seeds, parsed.jobs)
-    config = Config(
-        **{
-            name: value
-            for heading in sections()
-            for name, value in vars(getattr(parsed, heading)).items()
-        }
-    )
-    kept = Config(resume=config.resume, **machine_settings(config))
+    values = {
+        name: value
+        for heading in sections()
+        for name, value in vars(getattr(parsed, heading)).items()
+    }
+    more = None
+    if values["resume"]:
+        # It is held against the settings of the run, not against those here.
+        names = {word.partition("=")[0].replace("_", "-") for word in words}
+        more = values["total_steps"] if "--total-steps" in names else None
+        values["total_steps"] = usual.total_steps
+    config = Config(**values)
+    command = Asked(parsed.seeds, parsed.jobs, more)
+    # What a command line comes to that names nothing else.
+    kept = tuned_config(Config.env_id, resume=config.resume, **machine_settings(config))
     if config.resume and (command.seeds is not None or config != kept):
         raise ConfigError(
-            "resume must have no flags beside it but those of the machine and jobs, "
-            f"since a run keeps its settings. Received: {' '.join(words)}"
+            "resume must have no flags beside it but those of the machine, jobs and "
+            f"total-steps, since a run keeps its settings. Received: {' '.join(words)}"
         )
     if command.seeds is not None and config.seed != Config.seed:
         raise ConfigError(

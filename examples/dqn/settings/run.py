@@ -162,6 +162,10 @@ class FilesSettings:
     checkpoint_every: Annotated[int, Range(at_least=1)] = 10_000
     """Environment steps between two checkpoints."""
 
+    checkpoint_replay: bool = True
+    """Whether checkpoints hold the replay, which is most of them. Without it a
+    resumed run first fills a new one with learning_starts steps."""
+
     keep_checkpoints: Annotated[int, Range(at_least=1)] = 2
     """Newest checkpoints that stay on disk."""
 
@@ -169,7 +173,12 @@ class FilesSettings:
     """Folder of a run, or of a run of several seeds, to go on with from its newest
     checkpoint, as if it had never stopped. It brings its settings; beside it only
     flags of the machine are allowed: strategy, logical-devices, threads and xla,
-    and jobs for several seeds."""
+    jobs for several seeds, and total-steps, with which it goes on as a run of so
+    many steps, be it over or not."""
+
+    init_from: Path | None = None
+    """Folder of a run whose kept weights this one begins with; only the layers of
+    the network must be the same."""
 
     run_folder: Path | None = None
     """New or empty folder for metrics.csv, TensorBoard events, checkpoints and

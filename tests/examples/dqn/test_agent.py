@@ -56,6 +56,8 @@ def flat(network):
         dict(target_period=6, clipper="autoclip", xla=True),
         dict(target_period=6, noisy=True, dueling=True),
         dict(target_period=6, distributional=True, quantiles=4, layer_norm=True),
+        dict(target_period=6, advantage_learning=0.5),
+        dict(target_period=3, advantage_learning=0.5, distributional=True, quantiles=4),
     ],
     ids=str,
 )
@@ -131,6 +133,20 @@ def test_first_error_of_a_distribution_is_that_of_its_mean(eager):
     found = agent.update(batch)
     expected = targets - values[np.arange(8), single.actions]
     np.testing.assert_allclose(found.errors, [expected], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("form", [{}, {"distributional": True, "quantiles": 5}])
+def test_advantage_learning_lowers_what_is_worse_alone(form, eager):
+    batches = make_batches(updates=1)
+    plain, apart = (
+        make_agent(advantage_learning=share, **form) for share in (0.0, 0.5)
+    )
+    values = NumpyPolicy(plain.target).q_values(batches.observations[0])
+    lost = values.max(axis=1) - values[np.arange(8), batches.actions[0]]
+    assert (lost == 0).any()
+    assert lost.max() > 0.01
+    errors = plain.update(batches).errors - apart.update(batches).errors
+    np.testing.assert_allclose(errors, [0.5 * lost], rtol=1e-3, atol=1e-5)
 
 
 def test_loss_without_weight_teaches_nothing(eager):

@@ -10,6 +10,7 @@ if keras.backend.backend() != "tensorflow":
 import tensorflow as tf
 
 from examples.dqn.losses import (
+    advantage_lost,
     huber,
     mean_values,
     quantile_huber,
@@ -55,6 +56,13 @@ def test_targets_of_quantiles_move_and_shrink_each(select):
     else:
         expected = [[1.5, 2.5], [1.0, 1.0], [5.5, 6.5]]
     np.testing.assert_array_equal(targets, expected)
+
+
+@pytest.mark.parametrize("spread", [None, SPREAD])
+def test_advantage_lost_is_the_distance_to_the_best_action(spread):
+    values = Q_NEXT if spread is None else Q_NEXT[:, :, None] + spread
+    lost = advantage_lost(tf.constant(values), tf.constant([0, 1, 0]))
+    np.testing.assert_array_equal(lost, [0.0, 2.0, 10.0])
 
 
 def test_value_of_the_action_taken():

@@ -42,6 +42,7 @@ SWITCHES = [
     {"noisy": True, "epsilon_start": 0.0, "epsilon_end": 0.0},
     {"layer_norm": True},
     {"loss": "mse"},
+    {"advantage_learning": 0.8},
     {"target_period": 1, "target_rate": 0.01},
     {"target_period": 13},
     {"epsilon_schedule": "exponential"},

@@ -22,6 +22,7 @@ from examples.dqn import play, trainer
 from examples.dqn.agent import Agent
 from examples.dqn.envs.making import make_env
 from examples.dqn.networks.normalization import moments_of
+from examples.dqn.parts import Parts
 from examples.dqn.runs import interrupt
 from examples.dqn.runs.checkpoint import read_newest
 from examples.dqn.runs.folder import read_config
@@ -86,6 +87,27 @@ def test_resumed_run_equals_an_undisturbed_one(settings, tmp_path):
     run_until(890, tmp_path / "broken", **settings)
     main(Config(resume=tmp_path / "broken"))
     assert_same(tmp_path / "whole", tmp_path / "broken")
+
+
+def test_run_of_an_own_network_is_normalised_masked_and_resumed(tmp_path):
+    def network(shape, actions):
+        layers = [keras.layers.Dense(8, "tanh"), keras.layers.Dense(actions)]
+        return keras.Sequential([keras.Input(shape), *layers])
+
+    settings = dict(env_id="OwnMasked-v0", normalize_observations=True)
+    parts = Parts(network=network)
+    settings = {**SMALL, **settings, "max_episode_steps": 30}
+    whole = main(Config(**settings, run_folder=tmp_path / "whole"), parts)
+    assert whole.policy.masked
+    with pytest.MonkeyPatch.context() as patch:
+        due = lambda self, _: self.step == 890  # noqa: E731
+        patch.setattr(interrupt, "PATIENCE", 0.0)
+        signal_when(patch, trainer.Trainer, "_remember", due)
+        main(Config(**settings, run_folder=tmp_path / "broken"), parts)
+    assert read_newest(tmp_path / "broken" / "checkpoints")[0]["step"] == 891
+    main(Config(resume=tmp_path / "broken"), parts)
+    assert_same(tmp_path / "whole", tmp_path / "broken")
+    assert play.run_command([str(tmp_path / "whole"), "--episodes", "2"]) == 0
 
 
 def test_loss_that_is_not_finite_ends_the_run_with_one_line(

@@ -93,7 +93,7 @@ def test_video_shows_the_first_of_the_final_episodes(run):
         ("", ["Missing", "RUN"]),
         ("EMPTY", ["folder of a run", "config.json", "No such file", "EMPTY"]),
         ("EMPTY/none", ["folder of a run", "EMPTY/none"]),
-        ("UNENDED", ["run that has ended", "policy.keras", "UNENDED"]),
+        ("UNENDED", ["first evaluation on", "policy.keras", "UNENDED"]),
         ("BROKEN", ["whole policy.keras", "BROKEN"]),
         ("EMPTY --episodes 0", ["episodes must be at least 1", "episodes=0"]),
         ("EMPTY --seed -1", ["seed must be at least 0", "seed=-1"]),

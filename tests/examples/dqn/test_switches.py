@@ -42,6 +42,7 @@ SWITCHES = [
     ({"double": False}, {RULE}),
     ({"loss": "mse", "huber_delta": 1.0}, {RULE}),
     ({"huber_delta": 0.1}, {RULE}),
+    ({"advantage_learning": 0.5}, {RULE}),
     ({"target_period": 2}, {RULE}),
     ({"target_period": 1, "target_rate": 0.1}, {RULE}),
     ({"learning_rate": 0.01}, {RULE}),

@@ -16,6 +16,7 @@ from helpers.dqn_stand_ins import SMALL, IdleAgent, Seven
 from examples.dqn import trainer
 from examples.dqn.envs.loop import LoopEnvironments
 from examples.dqn.errors import RunError
+from examples.dqn.runs import trainer_state
 from examples.dqn.runs.interrupt import Interrupt
 from examples.dqn.schedules import epsilon_schedule
 from examples.dqn.settings.config import Config
@@ -173,8 +174,8 @@ def test_numbers_that_are_none_are_never_learned_from(make, monkeypatch):
 def test_episodes_begin_anew_where_environments_could_not_be_kept(kept, make):
     first, *_ = make(n_step=3)
     first._collect(12)
-    state = {name: getattr(first, name) for name in trainer.RESTORED}
-    envs = trainer.try_pickle(first.envs) if kept else None
+    state = {name: getattr(first, name) for name in trainer_state.RESTORED}
+    envs = trainer_state.try_pickle(first.envs) if kept else None
     tested, *_ = make(n_step=3)
     assert tested.restore({**state, "agent": {}, "envs": envs}) is kept
     assert tested.step == 12

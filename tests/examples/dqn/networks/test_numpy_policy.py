@@ -34,6 +34,21 @@ def test_q_values_known_answer(policy):
     np.testing.assert_array_equal(values, [[4.5, -1.0], [0.5, 1.0]])
 
 
+def test_layer_normalisation_known_answer():
+    network = build_q_network((2,), 2, Config(hidden_sizes=(2,), layer_norm=True))
+    identity, zeros = np.eye(2), np.zeros(2)
+    # Kernel and bias, scale and shift, kernel and bias.
+    scale, shift = np.array([2.0, 3.0]), np.array([0.5, 4.0])
+    network.set_weights([identity, zeros, scale, shift, identity, zeros])
+    observations = np.array([[7.0, 5.0], [100.0, 300.0]], np.float32)
+    # Whatever its mean and spread, a pair is normalised to (1, -1) or (-1, 1), but
+    # for the epsilon beside a variance of 1; then scaled, shifted, cut off at 0.
+    expected = [[2.5, 1.0], [0.0, 7.0]]
+    values = NumpyPolicy(network).q_values(observations)
+    np.testing.assert_allclose(values, expected, atol=1e-4)
+    np.testing.assert_allclose(values, network(observations), atol=1e-6)
+
+
 def test_greedy_takes_the_best(policy):
     observations = np.array([[3.0, 0.0], [0.0, 0.0]])
     np.testing.assert_array_equal(policy.greedy(observations), [0, 1])

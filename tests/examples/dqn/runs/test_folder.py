@@ -1,5 +1,6 @@
 """Where a run leaves its files, and what it says there about itself."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +33,24 @@ def test_run_folder_has_a_default(tmp_path, monkeypatch):
     assert folder.is_dir()
     assert folder.parent == Path("runs")
     assert folder.name.startswith("CartPole-v1-seed3-")
+
+
+def test_folders_of_one_second_are_several(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(time, "strftime", lambda _: "20260101-000000")
+    folders = [make_run_folder(Config()) for _ in range(3)]
+    name = "CartPole-v1-seed0-20260101-000000"
+    assert [folder.name for folder in folders] == [name, f"{name}+2", f"{name}+3"]
+    assert {folder.name for folder in Path("runs").iterdir()} == {
+        folder.name for folder in folders
+    }
+
+
+def test_runs_that_is_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("runs").touch()
+    with pytest.raises(ConfigError, match=r"can be written .* Received: run_folder="):
+        make_run_folder(Config())
 
 
 def test_configuration_is_read_as_it_was_written(tmp_path):

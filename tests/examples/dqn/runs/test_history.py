@@ -15,6 +15,13 @@ def test_two_runs_of_a_process_share_no_history():
     assert second == History([], [], [])
 
 
+def test_mean_return_waits_for_an_episode_and_forgets_old_ones():
+    history = History()
+    assert history.mean_return() is None
+    history.episodes += [(0, float(value)) for value in range(50)]
+    assert history.mean_return() == np.mean(range(30, 50))
+
+
 def test_a_kept_history_goes_on_without_changing_what_was_kept():
     history = History()
     history.episodes += [(8, 1.0), (20, 3.0)]

@@ -57,3 +57,18 @@ def test_the_next_one_waits_for_a_signal_of_its_own(heard):
             os.kill(os.getpid(), number)
         assert interrupt.name == number.name
     assert heard == []
+
+
+def test_another_thread_runs_without_signals():
+    import threading
+
+    found = []
+
+    def enter():
+        with Interrupt() as interrupt:
+            found.append(interrupt.name)
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    assert found == [None]

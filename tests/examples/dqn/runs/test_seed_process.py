@@ -1,6 +1,7 @@
 """One seed of several: how it is started, what it tells, and what it leaves."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from examples.dqn.runs.folder import held
 from examples.dqn.runs.seed_process import Seed
 from examples.dqn.settings.command_line import parse_arguments
 from examples.dqn.settings.config import Config
+from examples.dqn.settings.tuned import tuned_config
 
 CONFIG = Config(total_steps=1000, hidden_sizes=(8,), threads=2, xla=False)
 WHOLE = {"step": 1000, "score": 12.34, "last_score": 5.0, "seconds": 3.4}
@@ -27,7 +29,7 @@ def script(monkeypatch):
 
     def use(text):
         def start(command, **more):
-            asked.append((command, more["cwd"]))
+            asked.append((command, more["env"]["PYTHONPATH"]))
             return popen([sys.executable, "-c", text], **more)
 
         monkeypatch.setattr(seed_process.subprocess, "Popen", start)
@@ -54,9 +56,9 @@ def leave(folder, result=None, checkpoint=False):
 
 def settings_of(asked):
     """The settings that the command of a process has."""
-    [(command, folder)] = asked
+    [(command, paths)] = asked
     assert command[:3] == [sys.executable, "-m", "examples.dqn.train"]
-    assert (folder / "examples/dqn/train.py").exists()
+    assert (Path(paths.split(os.pathsep)[0]) / "examples/dqn/train.py").exists()
     return parse_arguments(command[3:])
 
 
@@ -75,13 +77,34 @@ def test_a_new_seed_has_the_settings_of_all_and_a_folder_of_its_own(
     assert settings.hidden_sizes == (8,)
 
 
+def test_a_seed_finds_what_we_find(tmp_path, monkeypatch):
+    (tmp_path / "added").mkdir()
+    (tmp_path / "added" / "of_the_user.py").touch()
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "beside.py").touch()
+    monkeypatch.syspath_prepend(str(tmp_path / "added"))
+    monkeypatch.chdir(tmp_path / "here")
+    look = "import beside, of_the_user, pathlib; print(pathlib.Path.cwd())"
+    popen = subprocess.Popen
+    monkeypatch.setattr(
+        seed_process.subprocess,
+        "Popen",
+        lambda command, **more: popen([sys.executable, "-c", look], **more),
+    )
+    seed = Seed(CONFIG, 7, tmp_path)
+    seed.start()
+    end(seed)
+    assert seed.log.read_text().strip() == str(tmp_path / "here")
+
+
 def test_a_seed_with_a_checkpoint_goes_on_where_we_train_now(script, tmp_path):
     leave(tmp_path / "seed-7", checkpoint=True)
     asked = script("")
     seed = Seed(CONFIG, 7, tmp_path)
     seed.start()
     end(seed)
-    expected = Config(resume=tmp_path / "seed-7", threads=2, xla=False)
+    here = dict(resume=tmp_path / "seed-7", threads=2, xla=False)
+    expected = tuned_config(Config.env_id, **here)
     assert settings_of(asked) == expected
     assert (tmp_path / "seed-7" / "checkpoints").exists()
 

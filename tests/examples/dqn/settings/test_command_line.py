@@ -11,6 +11,7 @@ pytest.importorskip("tyro")
 from examples.dqn.errors import ConfigError
 from examples.dqn.settings.command_line import parse_arguments
 from examples.dqn.settings.config import Config
+from examples.dqn.settings.tuned import tuned_config
 
 ROOT = Path(__file__).parents[4]
 
@@ -73,9 +74,8 @@ def test_bad_flag(flags, words):
 def test_good_flags_arrive():
     flags = "--seed 7 --no-double --hidden-sizes 32 16 --clipper zclip --clip-window 50"
     config = parse_arguments(flags.split())
-    assert config == Config(
-        seed=7, double=False, hidden_sizes=(32, 16), clipper="zclip", clip_window=50
-    )
+    settings = dict(double=False, hidden_sizes=(32, 16), clipper="zclip")
+    assert config == tuned_config("CartPole-v1", seed=7, clip_window=50, **settings)
 
 
 def test_help_tells_every_field(capsys):

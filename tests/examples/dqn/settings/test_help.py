@@ -75,7 +75,7 @@ def test_every_section_has_a_heading_and_its_flags_below(help_text):
 def test_a_range_is_told_as_it_is_checked(explained):
     for name, words in [
         ("gamma", "Discount per environment step. In [0, 1]. (default: 0.99)"),
-        ("hidden-sizes", "hidden layer. Each at least 1. (default: 256 256)"),
+        ("hidden-sizes", "hidden layer. Each at least 1. (default: 64 64)"),
         ("clip-window", "None remembers all. At least 1. (default: None)"),
     ]:
         assert words in explained[name]

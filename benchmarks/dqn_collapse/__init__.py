@@ -1,0 +1,1 @@
+"""Why do runs of the DQN example end worse than they were?"""

@@ -1,0 +1,1 @@
+"""How long from the start of the process until CartPole is solved?"""
