@@ -109,7 +109,7 @@ def test_weights_become_nan_as_without_a_clipper():
 def test_it_cannot_be_changed_once_in_use():
     optimizer = optimizers.SGD(clipper=AutoClip(observe_only=True))
     optimizer.build([keras.Variable([1.0])])
-    with pytest.raises(AttributeError, match="`observe_only`.*cannot be changed"):
+    with pytest.raises(AttributeError, match=r"`observe_only`.*cannot be changed"):
         optimizer.clipper.observe_only = False
 
 
