@@ -18,12 +18,12 @@ WIDTH = 88
 
 def text_of(advice: "Advice") -> str:
     """Returns all of it."""
-    facts = advice.facts
+    facts, p = advice.facts, advice.facts.percentiles
     head = (
         f"{counted(facts.steps, 'step')} with a finite gradient, {facts.broken:,} "
         f"without. Norm of the whole gradient: median {facts.median:.3g}, 90th "
-        f"percentile {facts.percentiles[90]:.3g}, 99th {facts.percentiles[99]:.3g}; its median "
-        f"drifted {facts.drift:.3g}-fold; {counted(len(facts.spikes), 'spike')}."
+        f"percentile {p[90]:.3g}, 99th {p[99]:.3g}; its median drifted "
+        f"{facts.drift:.3g}-fold; {counted(len(facts.spikes), 'spike')}."
     )
     rule = "no rule" if advice.rule is None else short(advice.rule)
     bound = advice.global_clipnorm
