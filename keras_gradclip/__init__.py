@@ -1,7 +1,8 @@
 """Adaptive gradient clipping for Keras 3."""
 
-from keras_gradclip import callbacks, clippers, models, optimizers
+from keras_gradclip import advice, callbacks, clippers, models, optimizers
 from keras_gradclip._math.unit_axes import unit_axes_of
+from keras_gradclip.advice import advise
 from keras_gradclip.callbacks import ClipMonitor, Trace, read_trace
 from keras_gradclip.clippers import Clipper
 from keras_gradclip.clippers.rules import *  # noqa: F403
@@ -17,6 +18,8 @@ __all__ = [
     "ClippingMixin",
     "Trace",
     "add_clipper",
+    "advice",
+    "advise",
     "callbacks",
     "clip_history",
     "clippers",

@@ -197,6 +197,23 @@ class Backend(Protocol):
         On several replicas, each gets its own.
         """
 
+    # Many steps at once.
+
+    def run_through(
+        self, function: Callable[..., Any], state: Any, rows: Sequence[Any]
+    ) -> tuple[Tensor, ...]:
+        """Calls a pure function for row after row, compiled where it can.
+
+        Args:
+            function: From a state and the entries of a row to the next state and
+                a tuple of tensors.
+            state: The first state, a dict of arrays.
+            rows: Arrays of one length.
+
+        Returns:
+            What was returned for all rows, each stacked.
+        """
+
     # Devices.
 
     def replicas_to_sum(self) -> int:

@@ -1,6 +1,6 @@
 """The backend's functions for JAX; what each does says `interface.py`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -198,6 +198,23 @@ def restore_unless(
 ) -> None:
     for variable, value in zip(variables, before):
         variable.assign(jnp.where(kept, variable.value, value))
+
+
+# Many steps at once.
+
+
+def run_through(
+    function: Callable[..., Any], state: Any, rows: Sequence[Any]
+) -> tuple[Tensor, ...]:
+    first = {name: jnp.asarray(value) for name, value in state.items()}
+    given = tuple(jnp.asarray(row) for row in rows)
+
+    @jax.jit
+    def run(first: Any, given: Any) -> Any:
+        return jax.lax.scan(lambda carry, row: function(carry, *row), first, given)[1]
+
+    found: tuple[Tensor, ...] = run(first, given)
+    return found
 
 
 # Devices.

@@ -1,6 +1,6 @@
 """The backend's functions for TensorFlow; what each does says `interface.py`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import gcd
 from typing import Any
 
@@ -240,6 +240,33 @@ def restore_unless(
     tf.__internal__.distribute.interim.maybe_merge_call(
         update, tf.distribute.get_strategy(), kept, *before
     )
+
+
+# Many steps at once.
+
+
+def run_through(
+    function: Callable[..., Any], state: Any, rows: Sequence[Any]
+) -> tuple[Tensor, ...]:
+    # As `keras.ops.scan`, which has room only for what is like the state.
+    @tf.function(autograph=False)
+    def run() -> Any:
+        first = {name: tf.constant(value) for name, value in state.items()}
+        given = tuple(tf.constant(row) for row in rows)
+        like = function(first, *(row[0] for row in given))[1]
+        lists = tuple(tf.TensorArray(v.dtype, len(rows[0])) for v in like)
+
+        def body(i: Tensor, carry: Any, lists: Any) -> Any:
+            carry, found = function(carry, *(row[i] for row in given))
+            return i + 1, carry, tuple(a.write(i, v) for a, v in zip(lists, found))
+
+        _, _, done = tf.while_loop(
+            lambda i, *_: i < len(rows[0]), body, (0, first, lists)
+        )
+        return tuple(values.stack() for values in done)
+
+    found: tuple[Tensor, ...] = run()
+    return found
 
 
 # Devices.

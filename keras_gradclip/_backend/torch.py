@@ -4,7 +4,7 @@ Eager torch pays for each call, and `keras.ops` more than torch itself: here
 all tensors go through one call where there is one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -277,6 +277,21 @@ def restore_unless(
 ) -> None:
     for variable, value in zip(variables, before):
         variable.assign(torch.where(kept, variable.value, value))
+
+
+# Many steps at once.
+
+
+def run_through(
+    function: Callable[..., Any], state: Any, rows: Sequence[Any]
+) -> tuple[Tensor, ...]:
+    state = {name: keras.ops.convert_to_tensor(v) for name, v in state.items()}
+    done = []
+    with torch.no_grad():
+        for row in zip(*(keras.ops.convert_to_tensor(values) for values in rows)):
+            state, found = function(state, *row)
+            done.append(found)
+    return tuple(torch.stack(values) for values in zip(*done))
 
 
 # Devices.

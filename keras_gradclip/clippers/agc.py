@@ -40,6 +40,7 @@ class AGC(base.NormClipper):
         include: Which variables take part; see `GroupedClipper`.
         exclude: Which of those do not.
         on_nonfinite: `"zero"`, `"skip"` or `"propagate"`.
+        observe_only: Whether to measure only, and change nothing.
         unit_axes: A dict from a variable's path, or a regular expression
             on it, to the axes that are summed over in the norm of one unit;
             `unit_axes_of(model)` makes one. Defaults to `None`.

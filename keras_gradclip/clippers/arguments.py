@@ -116,6 +116,13 @@ class Count:
         return int(value)
 
 
+def yes_or_no(name: str, value: Any) -> bool:
+    """What a switch may be."""
+    if not isinstance(value, bool):
+        raise ValueError(f"`{name}` must be True or False. Received: {name}={value!r}")
+    return value
+
+
 class Selection:
     """What `include` and `exclude` may be."""
 

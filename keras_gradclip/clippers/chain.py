@@ -1,13 +1,14 @@
 """One clipper after another."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Annotated, Any
 
 import keras
 
 from keras_gradclip._backend import ops
 from keras_gradclip.clippers import base
+from keras_gradclip.clippers.arguments import yes_or_no
 from keras_gradclip.clippers.numbers_in_force import Numbers
 
 
@@ -45,6 +46,8 @@ class Chain(base.Clipper):
 
     Args:
         clippers: The clippers, at least one, in the order of application.
+        observe_only: Whether to change nothing; see `GroupedClipper`. Each link
+            then measures what the links before it would have left.
 
     Raises:
         ValueError: If `clippers` is empty or holds anything else.
@@ -57,10 +60,13 @@ class Chain(base.Clipper):
     """
 
     clippers: Annotated[Sequence[base.Clipper], _links]
+    _: KW_ONLY
+    observe_only: Annotated[bool, yes_or_no] = False
 
     @property
     def skips_nonfinite(self) -> bool:
-        return any(clipper.skips_nonfinite for clipper in self.clippers)
+        skips = any(clipper.skips_nonfinite for clipper in self.clippers)
+        return skips and not self.observe_only
 
     def group(
         self,

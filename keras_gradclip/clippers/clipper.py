@@ -17,6 +17,7 @@ from keras_gradclip.clippers.arguments import (
 )
 from keras_gradclip.clippers.measured import Record, State
 from keras_gradclip.clippers.numbers_in_force import NO_BOUND, Numbers
+from keras_gradclip.clippers.observing import unless_observing
 
 NUMBERS = "numbers"
 """The entry of the state for the numbers that were changed."""
@@ -76,6 +77,8 @@ class Clipper:
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
+        if "clip" in vars(cls):
+            cls.clip = unless_observing(cls.clip)  # type: ignore[method-assign]
         dataclass(eq=False, repr=False)(cls)
         for field in fields(cls):  # type: ignore[arg-type]
             if field.name in vars(cls).get("__annotations__", {}):

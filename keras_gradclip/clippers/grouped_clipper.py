@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from keras_gradclip._backend import ops
 from keras_gradclip._math.groups import Groups, Scope, group_variables
 from keras_gradclip._math.selection import Selector, path_of
-from keras_gradclip.clippers.arguments import Selection
+from keras_gradclip.clippers.arguments import Selection, yes_or_no
 from keras_gradclip.clippers.clipper import Clipper
 from keras_gradclip.clippers.measured import Tensor
 
@@ -39,6 +39,11 @@ class GroupedClipper(Clipper):
             counted exactly. `"propagate"` hands it on unchanged, for those
             who want to see it fail. Defaults to `"zero"`. The history is
             left alone in each case.
+        observe_only: Whether to measure and learn, but to change nothing: the
+            weights become those of training without a clipper, a NaN or an
+            inf included, whatever `on_nonfinite` says. Thresholds are recorded
+            as they were decided, with scales of 1. Use it to find out what
+            a rule would do; see `advise`. Defaults to `False`.
     """
 
     _: KW_ONLY
@@ -46,10 +51,11 @@ class GroupedClipper(Clipper):
     include: Annotated[Selector | None, Selection()] = None
     exclude: Annotated[Selector | None, Selection()] = None
     on_nonfinite: OnNonfinite = "zero"
+    observe_only: Annotated[bool, yes_or_no] = False
 
     @property
     def skips_nonfinite(self) -> bool:
-        return self.on_nonfinite == "skip"
+        return self.on_nonfinite == "skip" and not self.observe_only
 
     def group(
         self,

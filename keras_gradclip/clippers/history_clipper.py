@@ -40,6 +40,7 @@ class HistoryClipper(NormClipper):
         include: Which variables take part; see `GroupedClipper`.
         exclude: Which of those do not.
         on_nonfinite: `"zero"`, `"skip"` or `"propagate"`.
+        observe_only: Whether to measure only, and change nothing.
     """
 
     _: KW_ONLY

@@ -33,6 +33,7 @@ class NormClipper(GroupedClipper):
         include: Which variables take part.
         exclude: Which of those do not.
         on_nonfinite: `"zero"`, `"skip"` or `"propagate"`.
+        observe_only: Whether to measure only, and change nothing.
     """
 
     # What a rule writes.

@@ -32,6 +32,7 @@ COMMON = {
     "on_nonfinite": ["nonsense", None, True],
     "include": [5, "(", ["kernel", "("], [1]],
     "exclude": [5, "(", ["kernel", "("], [1]],
+    "observe_only": [None, 1, "yes"],
 }
 
 

@@ -128,4 +128,4 @@ def test_it_pretends_to_no_argument_of_its_links():
     assert not hasattr(chain, "scope")
     assert not hasattr(chain, "on_nonfinite")
     assert chain.skips_nonfinite
-    assert list(chain.get_config()) == ["clippers"]
+    assert list(chain.get_config()) == ["clippers", "observe_only"]
