@@ -64,3 +64,7 @@ class Record(NamedTuple):
 
     finite: Tensor
     """Whether the whole gradient was, a bool scalar."""
+
+    skipped: Tensor = False
+    """Whether the update is not to be made though it is finite, a bool scalar.
+    Looked at only where the clipper's `skips_spikes` is true."""

@@ -8,6 +8,7 @@ from keras_gradclip.clippers.clip_by_norm import ClipByNorm
 from keras_gradclip.clippers.clip_by_value import ClipByValue
 from keras_gradclip.clippers.ema_clip import EMAClip
 from keras_gradclip.clippers.quantile_clip import QuantileClip
+from keras_gradclip.clippers.skip_spikes import SkipSpikes
 from keras_gradclip.clippers.zclip import ZClip
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "ClipByValue",
     "EMAClip",
     "QuantileClip",
+    "SkipSpikes",
     "ZClip",
 ]

@@ -26,8 +26,8 @@ class Rule:
     cls: Callable[..., Any]
     tight: Arguments
     """Arguments with which it clips most gradients."""
-    loose: Arguments
-    """Arguments with which it never clips."""
+    loose: Arguments | None
+    """Arguments with which it never clips, if there are any."""
     every: Arguments
     """Each argument that is the rule's own, none at its default."""
     bad: dict[str, list[Any]]
@@ -47,6 +47,10 @@ class Rule:
     keeps_direction: bool = True
     is_idempotent: bool = True
     """Whether clipping a clipped gradient in the same state does nothing."""
+    scales_up: bool = False
+    """Whether it may also raise a norm, and changes every step."""
+    skips: bool = False
+    """Whether it drops a step as a whole and scales none."""
     rounding: float = 1e-4
     """The share by which a threshold may differ from the NumPy twin's where
     norms are rounded to float32 on the way."""
