@@ -7,6 +7,7 @@ from keras_gradclip.clippers.chain import Chain
 from keras_gradclip.clippers.clip_by_norm import ClipByNorm
 from keras_gradclip.clippers.clip_by_value import ClipByValue
 from keras_gradclip.clippers.ema_clip import EMAClip
+from keras_gradclip.clippers.gradient_stabilizer import GradientStabilizer
 from keras_gradclip.clippers.quantile_clip import QuantileClip
 from keras_gradclip.clippers.skip_spikes import SkipSpikes
 from keras_gradclip.clippers.zclip import ZClip
@@ -19,6 +20,7 @@ __all__ = [
     "ClipByNorm",
     "ClipByValue",
     "EMAClip",
+    "GradientStabilizer",
     "QuantileClip",
     "SkipSpikes",
     "ZClip",
