@@ -71,13 +71,13 @@ class GradientStabilizer(base.HistoryClipper):
 
     def decide(self, measured: base.Measured, state: base.State) -> base.Decision:
         norms = measured.norms
-        mean, mean_weight = self._moved(
+        mean, mean_weight = _moved(
             state["mean"], state["mean_weight"], norms, self.mean_decay
         )
         # The root is kept: the square of a norm of 1e-20 would be 0.
         largest = ops.maximum(norms, state["root"])
         largest = ops.where(largest > 0, largest, 1.0)
-        square, square_weight = self._moved(
+        square, square_weight = _moved(
             ops.square(state["root"] / largest),
             state["square_weight"],
             ops.square(norms / largest),
@@ -93,19 +93,17 @@ class GradientStabilizer(base.HistoryClipper):
             "square_weight": square_weight,
         }
 
-    def _moved(
-        self,
-        average: base.Tensor,
-        weight: base.Tensor,
-        value: base.Tensor,
-        decay: float,
-    ) -> tuple[base.Tensor, base.Tensor]:
-        moved = decay * average + (1.0 - decay) * value
-        return moved, decay * weight + (1.0 - decay)
-
     def scales(
         self, norms: base.Tensor, thresholds: base.Tensor, finite: base.Tensor
     ) -> base.Tensor:
         replaced = ops.logical_and(finite, norms > 0)
         numerators = ops.where(replaced, thresholds, self.untouched(finite))
         return numerators / ops.where(replaced, norms, 1.0)
+
+
+def _moved(
+    average: base.Tensor, weight: base.Tensor, value: base.Tensor, decay: float
+) -> tuple[base.Tensor, base.Tensor]:
+    """Returns an average with one more value, and what to divide it by."""
+    moved = decay * average + (1.0 - decay) * value
+    return moved, decay * weight + (1.0 - decay)

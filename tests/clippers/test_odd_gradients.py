@@ -53,6 +53,11 @@ def test_zero_gradient_of_one_group_leaves_its_history_alone(name, scope):
     changed = False
     for key in done.state:
         before, after = done.states[-2][key], done.states[-1][key]
+        number = key.rpartition("_")[2]
+        if number.isdigit():  # what is remembered of one variable
+            head = slice(None) if int(number) >= 2 else slice(0)
+        elif len(before) == len(SHAPES):
+            head = slice(2, None)
         np.testing.assert_array_equal(after[head], before[head])
         changed |= bool((after[0] != before[0]).any())
     assert changed == bool(done.state)

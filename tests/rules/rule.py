@@ -65,7 +65,8 @@ class Rule:
     """Beside `decide`, for a rule that scales otherwise: from norms and
     thresholds to scales."""
     elements: Callable[..., np.ndarray] | None = None
-    """From one gradient and the arguments to the clipped gradient."""
+    """From one gradient, that variable's memory (a dict that starts empty) and
+    the arguments to the clipped gradient."""
     links: Callable[..., list[tuple[str, Arguments]]] | None = None
     """From the arguments to rows of this table that are applied in turn."""
 
