@@ -11,6 +11,7 @@ from keras_gradclip.clippers.ema_clip import EMAClip
 from keras_gradclip.clippers.gradient_stabilizer import GradientStabilizer
 from keras_gradclip.clippers.quantile_clip import QuantileClip
 from keras_gradclip.clippers.skip_spikes import SkipSpikes
+from keras_gradclip.clippers.soft_clip import SoftClip
 from keras_gradclip.clippers.zclip import ZClip
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "GradientStabilizer",
     "QuantileClip",
     "SkipSpikes",
+    "SoftClip",
     "ZClip",
 ]
