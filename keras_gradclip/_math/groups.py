@@ -7,6 +7,7 @@ one group in logs and plots.
 """
 
 import itertools
+import math
 import re
 import warnings
 from collections.abc import Mapping, Sequence
@@ -49,6 +50,13 @@ class Groups:
     def full(self, value: float) -> np.ndarray:
         """Returns one number for each group, float32: for an initial state."""
         return np.full((len(self),), value, "float32")
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """How many numbers each group holds, float32."""
+        sizes = [math.prod(shape) for shape in self.shapes]
+        weights = sizes or [0] * len(self.group_of)
+        return np.bincount(self.rows, weights, len(self) + 1)[:-1].astype("float32")
 
     @property
     def left_out(self) -> list[int]:

@@ -41,6 +41,10 @@ class Measured(NamedTuple):
     weight_norms: Callable[[], Tensor]
     """The norm of each group's weights, computed only if it is asked for."""
 
+    sizes: Any = None
+    """How many numbers each group holds, a NumPy array of shape `(groups,)`,
+    float32; at the scopes above "unit"."""
+
 
 class Record(NamedTuple):
     """What clipping did in one step, float32 and on the device."""

@@ -105,7 +105,7 @@ class NormClipper(GroupedClipper):
         finite = ops.isfinite(whole)
         observed = ops.logical_and(finite, norms > 0)
 
-        measured = Measured(norms, observed, step, measure.weight_norms)
+        measured = Measured(norms, observed, step, measure.weight_norms, groups.sizes)
         old = {n: ops.convert_to_tensor(v) for n, v in state.items() if n != NUMBERS}
         thresholds, new = rule.decide(measured, old)
         thresholds = ops.maximum(ops.convert_to_tensor(thresholds, "float32"), 0.0)

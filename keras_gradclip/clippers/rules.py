@@ -5,6 +5,7 @@ from keras_gradclip.clippers.agc import AGC
 from keras_gradclip.clippers.autoclip import AutoClip
 from keras_gradclip.clippers.chain import Chain
 from keras_gradclip.clippers.clip_by_norm import ClipByNorm
+from keras_gradclip.clippers.clip_by_rms import ClipByRMS
 from keras_gradclip.clippers.clip_by_second_moment import ClipBySecondMoment
 from keras_gradclip.clippers.clip_by_value import ClipByValue
 from keras_gradclip.clippers.ema_clip import EMAClip
@@ -20,6 +21,7 @@ __all__ = [
     "AutoClip",
     "Chain",
     "ClipByNorm",
+    "ClipByRMS",
     "ClipBySecondMoment",
     "ClipByValue",
     "EMAClip",

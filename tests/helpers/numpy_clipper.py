@@ -57,6 +57,7 @@ class NumpyClipper:
         pieces = self._pieces(gradients)
         norms = np.array([_norm(piece) for piece in pieces])
         of_weights = np.array([_norm(piece) for piece in self._pieces(weights)])
+        self.memory["sizes"] = [sum(a.size for a in piece) for piece in pieces]
         thresholds = self.row.decide(
             norms,
             np.logical_and(finite, norms > 0),
