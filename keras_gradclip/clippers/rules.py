@@ -13,6 +13,7 @@ from keras_gradclip.clippers.gradient_stabilizer import GradientStabilizer
 from keras_gradclip.clippers.quantile_clip import QuantileClip
 from keras_gradclip.clippers.skip_spikes import SkipSpikes
 from keras_gradclip.clippers.soft_clip import SoftClip
+from keras_gradclip.clippers.spectral_clip import SpectralClip
 from keras_gradclip.clippers.zclip import ZClip
 
 __all__ = [
@@ -29,5 +30,6 @@ __all__ = [
     "QuantileClip",
     "SkipSpikes",
     "SoftClip",
+    "SpectralClip",
     "ZClip",
 ]

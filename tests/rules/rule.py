@@ -45,6 +45,8 @@ class Rule:
 
     scopes: tuple[str, ...] = HISTORY_SCOPES
     keeps_direction: bool = True
+    keeps_signs: bool = True
+    """Whether it keeps at least the sign of each element."""
     is_idempotent: bool = True
     """Whether clipping a clipped gradient in the same state does nothing."""
     scales_up: bool = False
@@ -59,8 +61,8 @@ class Rule:
     # Nothing in it is shared with the package.
     decide: Callable[..., np.ndarray] | None = None
     """From the norms of all groups, where they are observed, the rule's own
-    memory (a dict that starts empty), the norms of the weights and the
-    arguments, to thresholds."""
+    memory (a dict that holds the groups' `"sizes"`, and else starts empty), the
+    norms of the weights and the arguments, to thresholds."""
     scales: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
     """Beside `decide`, for a rule that scales otherwise: from norms and
     thresholds to scales."""
