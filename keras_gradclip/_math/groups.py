@@ -12,6 +12,7 @@ import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -51,7 +52,7 @@ class Groups:
         """Returns one number for each group, float32: for an initial state."""
         return np.full((len(self),), value, "float32")
 
-    @property
+    @cached_property
     def sizes(self) -> np.ndarray:
         """How many numbers each group holds, float32."""
         sizes = [math.prod(shape) for shape in self.shapes]

@@ -1,11 +1,12 @@
 """Singular values moved by matrix products alone."""
 
+from functools import cache
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from keras_gradclip._backend import ops
+from keras_gradclip._backend import backend, ops
 
 Tensor = Any
 
@@ -42,11 +43,17 @@ def soft_clip_singular_values(
     square = ops.matmul(gram, gram)
     of_gram = ops.sqrt(ops.sqrt(ops.sum(ops.square(square))))
     largest = ops.square(r) + ops.square(q) * of_gram
-    identity = ops.cast(np.eye(min(rows, columns), dtype="float32"), dtype)
+    identity = backend.constant(_identity(min(rows, columns)), matrix)
+    identity = ops.cast(identity, dtype)
     scaled = (ops.square(r) * identity + ops.square(q) * gram) / largest
     root = inverse_root(scaled, identity, iterations) * (r / ops.sqrt(largest))
     clipped = ops.matmul(root, matrix) if rows <= columns else ops.matmul(matrix, root)
     return ops.reshape(clipped, shape)
+
+
+@cache
+def _identity(size: int) -> np.ndarray:
+    return np.eye(size, dtype="float32")
 
 
 def inverse_root(matrix: Tensor, identity: Tensor, iterations: int) -> Tensor:

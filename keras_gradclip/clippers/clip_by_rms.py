@@ -4,8 +4,8 @@ from dataclasses import KW_ONLY
 from typing import Annotated
 
 import keras
-import numpy as np
 
+from keras_gradclip._backend import ops
 from keras_gradclip.clippers import base
 
 
@@ -52,4 +52,5 @@ class ClipByRMS(base.NormClipper):
     scope: base.HistoryScope = "variable"
 
     def decide(self, measured: base.Measured, state: base.State) -> base.Decision:
-        return self.max_rms * np.sqrt(measured.sizes), state
+        sizes = ops.convert_to_tensor(measured.sizes, "float32")
+        return self.max_rms * ops.sqrt(sizes), state

