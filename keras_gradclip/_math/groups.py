@@ -7,6 +7,7 @@ one group in logs and plots.
 """
 
 import itertools
+import math
 import re
 import warnings
 from collections.abc import Mapping, Sequence
@@ -41,6 +42,9 @@ class Groups:
     unit_shapes: tuple[tuple[int, ...], ...] = ()
     """At scope "unit": each variable's shape, with 1 for those axes."""
 
+    shapes: tuple[tuple[int, ...], ...] = ()
+    """Each variable's shape."""
+
     def __len__(self) -> int:
         return len(self.names)
 
@@ -52,6 +56,13 @@ class Groups:
     def is_whole(self) -> bool:
         """Whether there is one group, of which all variables are."""
         return len(self) == 1 and not self.left_out
+
+    @cached_property
+    def sizes(self) -> np.ndarray:
+        """How many numbers each group holds, float32."""
+        sizes = [math.prod(shape) for shape in self.shapes]
+        weights = sizes or [0] * len(self.group_of)
+        return np.bincount(self.rows, weights, len(self) + 1)[:-1].astype("float32")
 
     @property
     def left_out(self) -> list[int]:
@@ -126,9 +137,9 @@ def group_variables(
     group_of = [position[k] if part else None for k, part in zip(keys, taking_part)]
     if model is None:
         _warn_of_nameless(variables, taking_part, scope, unit_axes, known_axes)
+    shapes = tuple(tuple(variable.shape) for variable in variables)
     if scope != "unit":
-        return Groups(tuple(names), tuple(group_of))
-    shapes = [tuple(variable.shape) for variable in variables]
+        return Groups(tuple(names), tuple(group_of), shapes=shapes)
     axes = tuple(
         resolve_unit_axes(path, shape, unit_axes, _known(path, variable, known_axes))
         for path, variable, shape in zip(paths, variables, shapes)
@@ -137,7 +148,7 @@ def group_variables(
         tuple(1 if i in summed else n for i, n in enumerate(shape))
         for shape, summed in zip(shapes, axes)
     )
-    return Groups(tuple(names), tuple(group_of), axes, unit_shapes)
+    return Groups(tuple(names), tuple(group_of), axes, unit_shapes, shapes)
 
 
 def _known(path: str, variable: Any, known: Mapping[str, Any] | None) -> Any:

@@ -42,7 +42,8 @@ class ClipMonitor(keras.callbacks.Callback):
     A dropped step counts as one with a scale of 0, so that `clip_scale` is 0
     and `clip_fraction` 1 where all were dropped; the other means leave it
     out. With `on_nonfinite="zero"` such a step is in the trace, with a norm
-    of inf; with `"skip"` it is counted only, since no update took place. What
+    of inf; with `"skip"` it is counted only, since no update took place, and so
+    is a spike that `SkipSpikes` skips, which is no part of `clip_nonfinite`. What
     a `LossScaleOptimizer` drops never reaches the clipper, and is not counted.
     Thresholds of inf, which a rule has before it has seen anything, do not
     enter the means.

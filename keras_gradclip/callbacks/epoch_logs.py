@@ -22,12 +22,15 @@ class EpochLogs:
         self._thresholds, self._scales, self._clipped = _Mean(), _Mean(), _Mean()
         self._of_groups: list[tuple[np.ndarray, np.ndarray, int]] = []
 
-    def add(self, part: Mapping[str, np.ndarray], skipped: int = 0) -> None:
+    def add(
+        self, part: Mapping[str, np.ndarray], skipped: int = 0, nonfinite: int = 0
+    ) -> None:
         """Adds steps.
 
         Args:
             part: Rows, as `optimizer.clip_history` returns them.
             skipped: How many steps were skipped, which have no row.
+            nonfinite: How many of those held a NaN or an inf.
         """
         scales, groups = part["scale"], part["scale"].shape[1]
         finite = np.isfinite(part["grad_norm"]) & np.isfinite(part["norm"]).all(axis=1)
@@ -42,7 +45,7 @@ class EpochLogs:
         self._of_groups.append((summed, clipped, len(scales) + skipped))
         self._norms.append(part["grad_norm"][finite])
         self._clipped_sum += part["grad_norm_clipped"][finite].sum(dtype="float64")
-        self._nonfinite += int((~finite).sum()) + skipped
+        self._nonfinite += int((~finite).sum()) + nonfinite
 
     def figures(self) -> dict[str, float]:
         """Returns the entries for the logs by name."""

@@ -111,7 +111,7 @@ class Recorder:
             spikes = self._finders[-1].add(columns)
             if self._keeps_norms:
                 self._epoch_norms.append(part.rows["norm"])
-        self.epoch_logs.add(part.rows, part.skipped)
+        self.epoch_logs.add(part.rows, part.skipped, part.nonfinite)
         self._batches_read = at_most
         return Seen(part.dropped_in_a_row, spikes)
 

@@ -16,6 +16,9 @@ class Part(NamedTuple):
     skipped: int
     """How many updates were skipped meanwhile; they have no rows."""
 
+    nonfinite: int
+    """How many of those held a NaN or an inf."""
+
     dropped_in_a_row: int
     """The longest run of dropped steps that is known of, up to now."""
 
@@ -37,7 +40,7 @@ class Watched:
         self._state: Any = None
         self._next_step = 0
         self._went_back = False
-        self._skipped, self._dropped_last = 0, 0
+        self._skipped, self._nonfinite, self._dropped_last = 0, 0, 0
 
     @property
     def settings(self) -> dict[str, str]:
@@ -61,7 +64,7 @@ class Watched:
         self._went_back |= step < self._next_step
         self._next_step = step
         if self.optimizer.clip_state is not None:
-            self._skipped, _ = self.optimizer.clip_state.count_skipped()
+            self._skipped, self._nonfinite, _ = self._counts()
 
     def read(self, updates: int) -> Part | None:
         """Returns what was done since, None if there is no log yet.
@@ -76,9 +79,9 @@ class Watched:
         if until < since:
             self._went_back, since = True, max(until - updates, 0)
         is_new = self._went_back or (self._state not in (None, state))
-        total, lately = state.count_skipped()
+        total, broken, lately = self._counts()
         if self._state is not state and self._state is not None:
-            self._skipped = 0  # counted by another
+            self._skipped = self._nonfinite = 0  # counted by another
         self._state, self._went_back = state, False
         rows = self.optimizer.clip_history(since=since)
         steps = rows["step"]
@@ -90,11 +93,17 @@ class Watched:
                 "`steps_per_execution`.",
                 stacklevel=2,
             )
-        skipped = total - self._skipped
-        self._next_step, self._skipped = until, total
+        skipped, nonfinite = total - self._skipped, broken - self._nonfinite
+        self._next_step, self._skipped, self._nonfinite = until, total, broken
         dropped = ~np.isfinite(rows["grad_norm"]) & (rows["grad_norm_clipped"] == 0)
         in_a_row, self._dropped_last = _longest_run(dropped, self._dropped_last)
-        return Part(rows, skipped, max(in_a_row, lately), is_new)
+        return Part(rows, skipped, nonfinite, max(in_a_row, lately), is_new)
+
+    def _counts(self) -> tuple[int, int, int]:
+        """Returns how many were skipped, and of those that were not finite how
+        many, and how many lately in a row."""
+        state = self.optimizer.clip_state
+        return (state.count_skipped()[0], *state.count_skipped(nonfinite=True))
 
     def _step(self) -> int:
         return int(keras.ops.convert_to_numpy(self.optimizer.iterations))

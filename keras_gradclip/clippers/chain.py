@@ -1,5 +1,6 @@
 """One clipper after another."""
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Annotated, Any
@@ -67,6 +68,10 @@ class Chain(base.Clipper):
     def skips_nonfinite(self) -> bool:
         skips = any(clipper.skips_nonfinite for clipper in self.clippers)
         return skips and not self.observe_only
+
+    @property
+    def skips_spikes(self) -> bool:
+        return any(clipper.skips_spikes for clipper in self.clippers)
 
     def group(
         self,
@@ -137,6 +142,8 @@ def _joined(records: Sequence[base.Record]) -> base.Record:
         for parts in zip(*((r.norms, r.thresholds, r.scales) for r in records))
     )
     # What reaches a later link may be zeros in place of what was broken.
+    skips = [r.skipped for r in records if r.skipped is not False]
+    skipped = functools.reduce(ops.logical_or, skips) if skips else False
     return base.Record(
-        norms, thresholds, scales, first.whole, last.whole_after, first.finite
+        norms, thresholds, scales, first.whole, last.whole_after, first.finite, skipped
     )

@@ -164,6 +164,11 @@ class Clipper:
         """Whether the optimizer has to take back a step that is not finite."""
         return False
 
+    @property
+    def skips_spikes(self) -> bool:
+        """Whether it has to take back others, those that a record says."""
+        return False
+
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Clipper":
         """Returns a clipper from what `get_config` returned."""

@@ -41,6 +41,10 @@ class Measured(NamedTuple):
     weight_norms: Callable[[], Tensor]
     """The norm of each group's weights, computed only if it is asked for."""
 
+    sizes: Any = None
+    """How many numbers each group holds, a NumPy array of shape `(groups,)`,
+    float32; at the scopes above "unit"."""
+
 
 class Record(NamedTuple):
     """What clipping did in one step, float32 and on the device."""
@@ -64,3 +68,7 @@ class Record(NamedTuple):
 
     finite: Tensor
     """Whether the whole gradient was, a bool scalar."""
+
+    skipped: Tensor = False
+    """Whether the update is not to be made though it is finite, a bool scalar.
+    Looked at only where the clipper's `skips_spikes` is true."""

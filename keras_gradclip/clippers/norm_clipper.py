@@ -74,6 +74,17 @@ class NormClipper(GroupedClipper):
         numerators = ops.where(is_clipped, thresholds, self.untouched(finite))
         return numerators / ops.where(is_clipped, norms, 1.0)
 
+    def drops(self, norms: Tensor, thresholds: Tensor) -> Tensor | None:
+        """Returns whether a finite step is to be skipped whole, a bool scalar.
+
+        For rules whose `skips_spikes` is true; `None` for all others.
+
+        Args:
+            norms: Shape `(groups,)`.
+            thresholds: Shape `(groups,)`.
+        """
+        return None
+
     # What is common to all rules.
 
     def numbers(self) -> dict[str, Numbers]:
@@ -95,18 +106,24 @@ class NormClipper(GroupedClipper):
         finite = ops.isfinite(whole)
         observed = ops.logical_and(finite, norms > 0)
 
-        measured = Measured(norms, observed, step, measure.weight_norms)
+        measured = Measured(norms, observed, step, measure.weight_norms, groups.sizes)
         old = {n: ops.convert_to_tensor(v) for n, v in state.items() if n != NUMBERS}
         thresholds, new = rule.decide(measured, old)
         thresholds = _for_each(thresholds, norms)
         scales = rule.scales(norms, thresholds, finite)
-        untouched = self.untouched(finite)
+        untouched, skipped = self.untouched(finite), False
+        drops = rule.drops(norms, thresholds)
+        if drops is not None:
+            skipped = ops.logical_and(finite, drops)
+            kept = ops.cast(ops.logical_not(skipped), "float32")
+            scales, untouched = scales * kept, untouched * kept
 
         clipped = measure.scaled(scales, untouched, finite)
         dropped = whole if self.on_nonfinite == "propagate" else untouched
         after = ops.where(finite, measure.whole_after(scales), dropped)
+        after = after if drops is None else after * kept
         effect = measure.effect(thresholds, scales, finite, untouched)
-        record = Record(*effect, whole=whole, whole_after=after, finite=finite)
+        record = Record(*effect, whole, after, finite, skipped)
         return clipped, _kept(observed, new, old), record
 
 

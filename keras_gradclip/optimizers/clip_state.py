@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_gradclip._backend import backend, ops
 from keras_gradclip._keras import KerasSaveable, scope_of
-from keras_gradclip.clippers import Clipper
+from keras_gradclip.clippers import Clipper, Record
 from keras_gradclip.optimizers.clip_log import ClipLog
 
 
@@ -54,17 +54,19 @@ class ClipState(KerasSaveable):
         self._shapes = np.array(
             [n for v in variables for n in (len(v.shape), *v.shape)]
         )
-        self._finite = self._skipped = None
-        if clipper.skips_nonfinite:
-            self._finite = add_variable("finite", np.ones((), "float32"))
-            # A skipped update has no row of its own: the next one takes it.
-            self._skipped = add_variable("skipped", np.zeros((2,), "float32"))
+        self._taken = self._skipped = None
+        if clipper.skips_nonfinite or clipper.skips_spikes:
+            self._taken = add_variable("taken", np.ones((), "float32"))
+            # A skipped update has no row of its own: the next one takes it. All
+            # that were skipped, those of them that were not finite; of both how
+            # many ever, and how many in a row.
+            self._skipped = add_variable("skipped", np.zeros((2, 2), "float32"))
 
     @property
     def variables(self) -> dict[str, Any]:
         """All variables by name."""
-        flags = {"finite": self._finite, "skipped": self._skipped}
-        if self._finite is None:
+        flags = {"taken": self._taken, "skipped": self._skipped}
+        if self._taken is None:
             flags = {}
         return {**self.state, **self._rows, "log": self.log.variable, **flags}
 
@@ -82,21 +84,30 @@ class ClipState(KerasSaveable):
         )
         # First the record: on torch it may share memory with the state.
         self.log.write(record, step)
-        if self._finite is not None:
-            self._finite.assign(ops.cast(record.finite, "float32"))
-            self._count_skipped(record.finite)
+        if self._taken is not None:
+            taken = self._is_taken(record)
+            self._taken.assign(ops.cast(taken, "float32"))
+            self._count_skipped(taken, record.finite)
         for name, value in state.items():
             backend.assign(self.state[name], value)
         return clipped
 
-    def was_finite(self) -> Any:
+    def _is_taken(self, record: Record) -> Any:
+        if not self._rule.skips_spikes:
+            return record.finite
+        taken = ops.logical_not(record.skipped)
+        if self._rule.skips_nonfinite:
+            taken = ops.logical_and(taken, record.finite)
+        return taken
+
+    def was_taken(self) -> Any:
         """Whether the last call's update was, a bool scalar on the device.
 
         A call that only accumulates gradients makes no update, and was.
         """
-        assert self._finite is not None, "Only with a clipper that skips."
-        was = backend.read(self._finite) > 0
-        self._finite.assign(1.0)
+        assert self._taken is not None, "Only with a clipper that skips."
+        was = backend.read(self._taken) > 0
+        self._taken.assign(1.0)
         return was
 
     def reset(self) -> None:
@@ -106,20 +117,24 @@ class ClipState(KerasSaveable):
         for name, variable in self._saved.items():
             variable.assign(values[name])
 
-    def _count_skipped(self, finite: Any) -> None:
+    def _count_skipped(self, taken: Any, finite: Any) -> None:
         assert self._skipped is not None
         before = backend.read(self._skipped)
         ended = before * np.array([1, 0], "float32")
-        self._skipped.assign(ops.where(finite, ended, before + 1))
+        goes_on = ops.stack([taken, ops.logical_or(taken, finite)])
+        self._skipped.assign(ops.where(goes_on[:, None], ended, before + 1))
 
-    def count_skipped(self) -> tuple[int, int]:
+    def count_skipped(self, nonfinite: bool = False) -> tuple[int, int]:
         """Returns how many updates were skipped: ever, and lately in a row.
 
         Reads from the device. Not saved: it counts since `build`.
+
+        Args:
+            nonfinite: Whether to count only those that held a NaN or an inf.
         """
         if self._skipped is None:
             return 0, 0
-        total, in_a_row = ops.convert_to_numpy(self._skipped)
+        total, in_a_row = ops.convert_to_numpy(self._skipped)[int(nonfinite)]
         return int(total), int(in_a_row)
 
     # Saving, as Keras calls it.

@@ -159,7 +159,7 @@ class ClippingMixin(SavedWithClipper):
             trainable_variables = list(trainable_variables)
         if (
             self._clipper is None
-            or not self._clipper.skips_nonfinite
+            or not (self._clipper.skips_nonfinite or self._clipper.skips_spikes)
             or len(grads) == 0
         ):
             return self._apply_through_hook(grads, trainable_variables)
@@ -169,7 +169,7 @@ class ClippingMixin(SavedWithClipper):
         state = _require_state(self)
         undo = Undo(self, trainable_variables or weights_of(self))
         result = self._apply_through_hook(grads, trainable_variables)
-        undo.unless(kept=state.was_finite())
+        undo.unless(kept=state.was_taken())
         return result
 
     def _apply_through_hook(self, grads: Any, trainable_variables: Any) -> Any:

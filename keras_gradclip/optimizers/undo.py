@@ -1,4 +1,4 @@
-"""Taking a whole update back, for `on_nonfinite="skip"`."""
+"""Taking a whole update back: one that a clipper skips."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -30,7 +30,7 @@ class Undo:
     def _begin_accumulation_again(self, optimizer: Any) -> None:
         """Lets the micro-batches after a skipped update make the next one.
 
-        The sums so far are what was not finite, and cannot be gone on with.
+        The sums so far are what was skipped, and cannot be gone on with.
         """
         sums = {id(v) for v in accumulators_of(optimizer)}
         for i, variable in enumerate(self._guarded):

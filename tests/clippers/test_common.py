@@ -45,7 +45,7 @@ def test_record_tells_what_happened(name, scope, steps):
             rtol=1e-4,
         )
         assert (scales >= 0).all()
-        assert (scales <= 1).all()
+        assert (scales <= 1).all() or RULES[name].scales_up
 
 
 @pytest.mark.parametrize("exclude", [None, "head/kernel"])
@@ -81,6 +81,9 @@ def test_direction_is_kept_inside_a_group(name, scope, steps):
         scope = "sign"
     done = clip_all(compiled_step(name, "global" if scope == "sign" else scope), steps)
     for before, after in zip(steps, done.gradients):
+        if not RULES[name].keeps_signs:
+            assert all((b * a).sum() >= 0 for b, a in zip(before, after))
+            continue
         if scope == "sign":
             assert all((b * a >= 0).all() for b, a in zip(before, after))
             continue
@@ -104,7 +107,10 @@ def test_clipping_twice_changes_nothing_more(name, scope, steps):
         np.testing.assert_allclose(a, b, rtol=1e-5)
 
 
-@most_cases
+@pytest.mark.parametrize(
+    ("name", "scope"),
+    [case for case in CASES if case[1] != "layer" and RULES[case[0]].loose is not None],
+)
 @PROPERTY
 @given(steps=gradient_steps(3))
 def test_bound_that_is_never_reached_is_the_identity(name, scope, steps):
@@ -130,7 +136,7 @@ def test_first_steps_have_a_record_without_nan(name, scope):
     done = clip_all(compiled_step(name, scope), random_gradients(5))
     assert (done.thresholds > 0).all()
     assert np.isfinite(done.scales).all()
-    assert (done.scales > 0).all()
+    assert (done.scales > 0).all() or RULES[name].skips
 
 
 # The core as a pure function.

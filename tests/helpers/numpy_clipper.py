@@ -51,12 +51,13 @@ class NumpyClipper:
             gradients = [np.zeros_like(g) for g in gradients]
         if self.row.elements:
             elements, arguments = self.row.elements, self.arguments
-            return self._effect(
-                gradients, [elements(g, **arguments) for g in gradients]
-            )
+            memories = [self.memory.setdefault(i, {}) for i in range(len(gradients))]
+            pairs = zip(gradients, memories)
+            return self._effect(gradients, [elements(*p, **arguments) for p in pairs])
         pieces = self._pieces(gradients)
         norms = np.array([_norm(piece) for piece in pieces])
         of_weights = np.array([_norm(piece) for piece in self._pieces(weights)])
+        self.memory["sizes"] = [sum(a.size for a in piece) for piece in pieces]
         thresholds = self.row.decide(
             norms,
             np.logical_and(finite, norms > 0),

@@ -10,10 +10,11 @@ from rules import RULES
 
 LAYERS = [0, 0, 1, 1]
 RATE, BATCH_SIZE, EPOCHS = 1e-3, 8, 2
+STEPS = EPOCHS * len(data()[0]) // BATCH_SIZE
 
 
 class Outcome(NamedTuple):
-    """What two trainings are compared by."""
+    """What two trainings are compared by; skipped updates are not recorded."""
 
     weights: list[np.ndarray]
     norms: np.ndarray
@@ -36,7 +37,8 @@ def numpy_outcome(rule: str, scope: str) -> Outcome:
         clipped = clipper(gradients(weights, x, y), weights)
         for weight, gradient in zip(weights, clipped.gradients):
             weight -= RATE * gradient
-        records.append(clipped[1:])
+        if not (RULES[rule].skips and (clipped.scales == 0).all()):
+            records.append(clipped[1:])
     return Outcome(weights, *(np.stack(column) for column in zip(*records)))
 
 

@@ -168,7 +168,7 @@ class Step:
         clipped, state, record = self.clipper.clip(
             gradients, state, self.weights, step, self.groups
         )
-        return clipped, state, tuple(record)[:-1]
+        return clipped, state, tuple(record)[:-2]
 
     def initial_state(self) -> dict[str, Any]:
         state = self.clipper.initial_state(self.groups)

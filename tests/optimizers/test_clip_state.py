@@ -66,7 +66,7 @@ def test_its_variables_are_the_optimizers_and_come_last():
         "clip_largest",
         "clip_numbers",
         "clip_log",
-        "clip_finite",
+        "clip_taken",
         "clip_skipped",
     ]
     assert not any(v.trainable for v in own)
@@ -86,7 +86,7 @@ def test_it_starts_as_the_clipper_says():
 def test_the_flag_is_there_only_where_a_step_may_be_skipped():
     assert "finite" not in built(AutoClip(30)).clip_state.variables
     with pytest.raises(AssertionError, match="skips"):
-        built(AutoClip(30)).clip_state.was_finite()
+        built(AutoClip(30)).clip_state.was_taken()
 
 
 # A threshold of the latter is the state before, whose memory torch writes to.
@@ -112,16 +112,16 @@ def test_each_step_is_what_the_clipper_says_and_moves_the_state_on(clipper):
         np.testing.assert_allclose(array(variable), array(state[name]), rtol=1e-6)
 
 
-def test_was_finite_tells_of_the_last_step_once():
+def test_was_taken_tells_of_the_last_step_once():
     optimizer = built(AutoClip(30, on_nonfinite="skip"))
     state = optimizer.clip_state
-    assert array(state.was_finite())
+    assert array(state.was_taken())
     clip(optimizer, GRADIENTS[0])
-    assert array(state.was_finite())
+    assert array(state.was_taken())
     clip(optimizer, [np.nan * g for g in GRADIENTS[0]])
-    assert not array(state.was_finite())
+    assert not array(state.was_taken())
     # The next call may only accumulate, and then makes no update.
-    assert array(state.was_finite())
+    assert array(state.was_taken())
 
 
 def test_what_is_saved_is_the_history_and_what_it_fits():

@@ -7,7 +7,7 @@ from keras_gradclip import ClipByValue
 from .rule import NOT_POSITIVE, Rule
 
 
-def elements(gradient, value):
+def elements(gradient, memory, value):
     return np.clip(gradient, -value, value)
 
 

@@ -26,8 +26,8 @@ class Rule:
     cls: Callable[..., Any]
     tight: Arguments
     """Arguments with which it clips most gradients."""
-    loose: Arguments
-    """Arguments with which it never clips."""
+    loose: Arguments | None
+    """Arguments with which it never clips, if there are any."""
     every: Arguments
     """Each argument that is the rule's own, none at its default."""
     bad: dict[str, list[Any]]
@@ -45,8 +45,14 @@ class Rule:
 
     scopes: tuple[str, ...] = HISTORY_SCOPES
     keeps_direction: bool = True
+    keeps_signs: bool = True
+    """Whether it keeps at least the sign of each element."""
     is_idempotent: bool = True
     """Whether clipping a clipped gradient in the same state does nothing."""
+    scales_up: bool = False
+    """Whether it may also raise a norm, and changes every step."""
+    skips: bool = False
+    """Whether it drops a step as a whole and scales none."""
     rounding: float = 1e-4
     """The share by which a threshold may differ from the NumPy twin's where
     norms are rounded to float32 on the way."""
@@ -55,13 +61,14 @@ class Rule:
     # Nothing in it is shared with the package.
     decide: Callable[..., np.ndarray] | None = None
     """From the norms of all groups, where they are observed, the rule's own
-    memory (a dict that starts empty), the norms of the weights and the
-    arguments, to thresholds."""
+    memory (a dict that holds the groups' `"sizes"`, and else starts empty), the
+    norms of the weights and the arguments, to thresholds."""
     scales: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
     """Beside `decide`, for a rule that scales otherwise: from norms and
     thresholds to scales."""
     elements: Callable[..., np.ndarray] | None = None
-    """From one gradient and the arguments to the clipped gradient."""
+    """From one gradient, that variable's memory (a dict that starts empty) and
+    the arguments to the clipped gradient."""
     links: Callable[..., list[tuple[str, Arguments]]] | None = None
     """From the arguments to rows of this table that are applied in turn."""
 
