@@ -66,7 +66,7 @@ def draw_heat_map(
     shown = sorted(most)
     columns = [part for part in np.array_split(ratio[:, shown], COLUMNS) if len(part)]
     largest = np.array([_largest(part) for part in columns]).T
-    edges = np.linspace(steps[0], steps[-1] + 1, len(columns) + 1) if columns else []
+    edges: Any = np.linspace(steps[0], steps[-1] + 1, len(columns) + 1) if columns else []
     cold = SKY if inks is DARK else BLUE
     colours = LinearSegmentedColormap.from_list(
         "ratio", [cold, inks.background, VERMILION]
