@@ -1,25 +1,21 @@
 """A callback that shows what clipping did."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from warnings import warn
 
 import keras
-import numpy as np
 
 from keras_gradclip._keras import model_of
-from keras_gradclip.callbacks.alerts import words_of_dropped, words_of_spikes
+from keras_gradclip.callbacks.gatherer import Gatherer, Wishes
 from keras_gradclip.callbacks.naming import named
 from keras_gradclip.callbacks.outlets import Outlets
-from keras_gradclip.callbacks.recorder import Recorder
-from keras_gradclip.callbacks.spikes import Spike
-from keras_gradclip.callbacks.trace import Trace
+from keras_gradclip.callbacks.shown import Shown
 from keras_gradclip.optimizers.reading import find_all_clipped
 
 
-class ClipMonitor(keras.callbacks.Callback):
+class ClipMonitor(Shown, keras.callbacks.Callback):
     """Logs the effect of clipping per epoch and keeps a trace of every step.
 
     Use it with any model whose optimizer has a clipper, or with optimizers
@@ -101,6 +97,7 @@ class ClipMonitor(keras.callbacks.Callback):
     monitor = ClipMonitor()
     model.fit(x, y, epochs=3, callbacks=[monitor])
     monitor.plot("clipping.png")
+    monitor.report("clipping.html")
     ```
 
     In a loop of your own:
@@ -137,46 +134,16 @@ class ClipMonitor(keras.callbacks.Callback):
                 "`spike_deviations` must be a number above 0. Received: "
                 f"spike_deviations={spike_deviations!r}"
             )
-        self._prefix, self._log_groups = prefix, log_groups
-        self._spike_deviations = float(spike_deviations)
-        self._outlets = Outlets(on_log, on_alert, log_dir)
         _check_count("max_steps", max_steps, 2)
+        wishes = Wishes(
+            prefix, log_groups, float(spike_deviations), dropped_in_a_row, max_steps
+        )
+        self._outlets = Outlets(on_log, on_alert, log_dir)
+        self._gatherer = Gatherer(wishes, self._outlets, self._sync)
         self._given = optimizer is not None
-        self._recorders: list[Recorder] = []
-        self._earlier: list[Recorder] = []
-        self._dropped_in_a_row, self._max_steps = dropped_in_a_row, max_steps
-        self._has_warned = False
-        self._epoch, self._next_epoch = 0, 0
-        self._batches, self._in_epoch = 0, False
+        self._next_epoch, self._batches, self._in_epoch = 0, 0, False
         if self._given:
-            self._watch(named(optimizer))
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        if not self._recorders:
-            raise ValueError(
-                "`groups` is there once training has begun: pass this ClipMonitor "
-                "to `fit` as a callback."
-            )
-        groups: tuple[str, ...] = self._recorders[-1].watched.optimizer.clip_groups
-        return groups
-
-    @property
-    def trace(self) -> Trace:
-        traces = [t for recorder in self._recorders for t in recorder.traces]
-        if not traces:
-            raise ValueError("`trace` is there once an epoch has ended.")
-        return traces[-1]
-
-    @property
-    def traces(self) -> list[Trace]:
-        recorders = self._earlier + self._recorders
-        return [trace for recorder in recorders for trace in recorder.traces]
-
-    @property
-    def spikes(self) -> list[Spike]:
-        recorders = self._earlier + self._recorders
-        return [spike for recorder in recorders for spike in recorder.spikes]
+            self._gatherer.watch(named(optimizer))
 
     # In `fit`.
 
@@ -189,7 +156,7 @@ class ClipMonitor(keras.callbacks.Callback):
                     "keras_gradclip.optimizers.Adam(clipper='autoclip'). Received: "
                     f"model.optimizer={self.model.optimizer!r}"
                 )
-            self._watch(named(found))
+            self._gatherer.watch(named(found))
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         # Not when training begins: other callbacks restore a backup then.
@@ -199,7 +166,7 @@ class ClipMonitor(keras.callbacks.Callback):
     # a thread of their own, beside the next step, if it can.
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         at_once = getattr(model_of(self), "steps_per_execution", 1)
-        self._look(batch, at_once)
+        self._gatherer.look(batch, at_once)
         self._batches = batch + at_once
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -225,7 +192,7 @@ class ClipMonitor(keras.callbacks.Callback):
         if not self._in_epoch:
             self._begin_epoch(self._next_epoch)
         self._batches += batches
-        self._look(self._batches, batches)
+        self._gatherer.look(self._batches, batches)
 
     @contextmanager
     def epoch(self) -> Iterator[dict[str, float]]:
@@ -239,90 +206,16 @@ class ClipMonitor(keras.callbacks.Callback):
         yield logs
         logs.update(self._end_epoch())
 
-    def plot(self, path: str | Path, groups: Any = None) -> Path:
-        """Draws each group's norm against its threshold over the steps.
-
-        Needs matplotlib.
-
-        Args:
-            path: Where to write the picture; the suffix sets its format.
-            groups: The names of the groups to draw. Defaults to `None`, the
-                first six.
-
-        Returns:
-            The path.
-        """
-        from keras_gradclip.plotting import plot_trace
-
-        trace = self.trace
-        return plot_trace(dict(trace), trace.groups, path, groups)
-
-    def _watch(self, optimizers: Mapping[str, Any]) -> None:
-        """Goes on with optimizers that were watched before."""
-        known = {id(r.watched.optimizer): r for r in self._earlier + self._recorders}
-        before = self._recorders
-        self._recorders = [
-            known.get(id(optimizer)) or self._recorder(optimizer, name)
-            for name, optimizer in optimizers.items()
-        ]
-        kept = [r for r in self._earlier + before if r not in self._recorders]
-        self._earlier = kept
-
-    def _recorder(self, optimizer: Any, name: str) -> Recorder:
-        return Recorder(
-            optimizer,
-            name,
-            self._max_steps,
-            self._spike_deviations,
-            self._outlets.wants_histograms,
-        )
-
     def _begin_epoch(self, epoch: int) -> None:
-        self._sync()
-        self._epoch, self._next_epoch = epoch, epoch + 1
+        self._gatherer.begin_epoch(epoch)
+        self._next_epoch = epoch + 1
         self._batches, self._in_epoch = 0, True
-        for recorder in self._recorders:
-            recorder.begin_epoch()
-
-    def _look(self, batches: int, at_once: int) -> None:
-        """Reads the logs that the next batches may overwrite."""
-        due = [r for r in self._recorders if r.is_due(batches, at_once)]
-        if due:
-            self._sync()
-        for recorder in due:
-            self._read(recorder, batches, batches)
-
-    def _read(self, recorder: Recorder, at_least: int, at_most: int) -> None:
-        seen = recorder.read(self._epoch, at_least, at_most)
-        name = recorder.watched.name
-        if seen.dropped_in_a_row >= self._dropped_in_a_row and not self._has_warned:
-            self._has_warned = True
-            words = words_of_dropped(seen.dropped_in_a_row, name)
-            self._outlets.alert(words)
-            warn(words, stacklevel=2)
-        if seen.spikes:
-            self._outlets.alert(words_of_spikes(seen.spikes))
 
     def _end_epoch(self) -> dict[str, float]:
-        self._sync()
         self._in_epoch = False
-        logs: dict[str, float] = {}
-        histograms: dict[str, np.ndarray] = {}
-        for recorder in self._recorders:
-            # The number of batches that ran together may not be known.
-            at_once = getattr(model_of(self), "steps_per_execution", 1)
-            self._read(recorder, self._batches - at_once + 1, self._batches)
-            if not recorder.has_log:
-                continue
-            name = f"{recorder.watched.name}/" if len(self._recorders) > 1 else ""
-            figures = recorder.figures(self._log_groups)
-            prefix = self._prefix + name
-            logs.update({prefix + entry: value for entry, value in figures.items()})
-            histograms.update(
-                {prefix + entry: v for entry, v in recorder.histograms().items()}
-            )
-        self._outlets.tell(self._epoch, logs, histograms)
-        return logs
+        # The number of batches that ran together may not be known.
+        at_once = getattr(model_of(self), "steps_per_execution", 1)
+        return self._gatherer.end_epoch(self._batches - at_once + 1, self._batches)
 
     def _sync(self) -> None:
         """Brings the values in: on JAX, Keras does so where `model` is read."""

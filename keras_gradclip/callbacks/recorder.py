@@ -60,6 +60,11 @@ class Recorder:
         return [spike for finder in self._finders for spike in finder.spikes]
 
     @property
+    def spikes_of_traces(self) -> list[list[Spike]]:
+        """Of each stretch, in the order of `traces`."""
+        return [finder.spikes for finder in self._finders]
+
+    @property
     def has_log(self) -> bool:
         """Whether there is anything to tell: not of what was never built."""
         return self.watched.log_length is not None

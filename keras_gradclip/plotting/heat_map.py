@@ -66,7 +66,8 @@ def draw_heat_map(
     shown = sorted(most)
     columns = [part for part in np.array_split(ratio[:, shown], COLUMNS) if len(part)]
     largest = np.array([_largest(part) for part in columns]).T
-    edges: Any = np.linspace(steps[0], steps[-1] + 1, len(columns) + 1) if columns else []
+    first, last = (int(steps[0]), int(steps[-1])) if columns else (0, 0)
+    edges = np.linspace(first, last + 1, len(columns) + 1)
     cold = SKY if inks is DARK else BLUE
     colours = LinearSegmentedColormap.from_list(
         "ratio", [cold, inks.background, VERMILION]

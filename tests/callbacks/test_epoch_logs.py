@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from helpers.training import data, mlp
+from helpers.training import data, fit, mlp
 
-from keras_gradclip import AutoClip, ClipMonitor, optimizers
+from keras_gradclip import AutoClip, ClipByNorm, ClipMonitor, ZClip, optimizers
 from keras_gradclip.callbacks.epoch_logs import EpochLogs
 
 
@@ -134,3 +134,27 @@ def test_an_epoch_without_an_update():
         "clip_fraction": 0,
         "clip_nonfinite": 0,
     }
+
+
+@pytest.mark.parametrize("max_norm", [float("inf"), 1e30, 3.4e38])
+def test_a_bound_that_is_none_spoils_no_figure(max_norm):
+    monitor = ClipMonitor()
+    optimizer = optimizers.SGD(0.01, clipper=ClipByNorm(max_norm))
+    logs = fit(mlp(), optimizer, epochs=1, callbacks=[monitor]).history
+    assert logs["clip_fraction"] == [0.0]
+    assert logs["clip_scale"] == [1.0]
+    (threshold,) = logs["clip_threshold"]
+    assert threshold == pytest.approx(max_norm, rel=1e-6)
+    if np.isinf(max_norm):
+        assert np.isinf(monitor.trace["threshold"]).all()
+
+
+def test_a_rule_without_a_bound_at_first_has_the_mean_of_those_it_had():
+    monitor = ClipMonitor()
+    optimizer = optimizers.SGD(0.01, clipper=ZClip(warmup_steps=4))
+    logs = fit(mlp(), optimizer, epochs=1, callbacks=[monitor]).history
+    thresholds = monitor.trace["threshold"][:, 0]
+    assert np.isinf(thresholds[:4]).all()
+    assert np.isfinite(thresholds[4:]).all()
+    expected = thresholds[4:].mean()
+    assert logs["clip_threshold"][0] == pytest.approx(expected, rel=1e-5)

@@ -186,7 +186,7 @@ def test_an_optimizer_without_a_clipper_is_refused_at_construction():
 
 def test_optimizers_of_one_name_are_told_apart():
     monitor = ClipMonitor([sgd(), sgd()])
-    for recorder in monitor._recorders:
+    for recorder in monitor._gatherer.recorders:
         applied(recorder.watched.optimizer, [[3.0, 4.0]])
     with monitor.epoch() as logs:
         pass

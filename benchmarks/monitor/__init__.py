@@ -1,0 +1,1 @@
+"""What a `ClipMonitor` adds to a step of training."""
