@@ -53,6 +53,9 @@ class Rule:
     """Whether it may also raise a norm, and changes every step."""
     skips: bool = False
     """Whether it drops a step as a whole and scales none."""
+    last_bit: float = 0.0
+    """The share by which a scale may differ when others stand beside it in a
+    row, as TensorFlow's powers do."""
     rounding: float = 1e-4
     """The share by which a threshold may differ from the NumPy twin's where
     norms are rounded to float32 on the way."""

@@ -32,6 +32,7 @@ ROWS = {
         overhead={"SoftClip global": {}},
         scopes=ALL_SCOPES,
         is_idempotent=False,
+        last_bit=3e-7,
         decide=decide,
         scales=scales,
     )
