@@ -78,9 +78,9 @@ def test_an_own_network_acts_within_the_mask_and_is_written_with_it(
     plain.write(tmp_path / "policy.keras")
     loaded = keras.saving.load_model(tmp_path / "policy.keras", custom_objects={})
     assert not noisy_layers(loaded)
-    np.testing.assert_allclose(loaded(SEEN), policy.q_values(SEEN), rtol=1e-5)
+    np.testing.assert_allclose(loaded(SEEN), policy.q_values(SEEN), 1e-5, 1e-5)
     again = policy_of(loaded, config)
-    np.testing.assert_allclose(again.q_values(SEEN), loaded(SEEN), rtol=1e-5)
+    np.testing.assert_allclose(again.q_values(SEEN), loaded(SEEN), 1e-5, 1e-5)
     assert again.masked
 
 
