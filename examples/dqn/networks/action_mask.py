@@ -24,7 +24,8 @@ def respect_mask(network: keras.Model) -> keras.Model:
     Args:
         network: From observations that end with a mask to the values of all actions.
     """
-    [inputs], values = network.inputs, network.output
+    # What a Sequential has as well; its `output` it has not.
+    [inputs], [values] = network.inputs, network.outputs
     num_actions = values.shape[1]
     mask = keras.layers.Identity(name=LAYER)(inputs[:, -num_actions:])
     if len(values.shape) == 3:  # quantiles

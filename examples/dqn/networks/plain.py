@@ -157,8 +157,8 @@ def _without_noise(network: Any) -> Any:
 
 def _with_mean(network: Any, plain: Any) -> Any:
     """A network that gives the mean of the quantiles, if there are any."""
-    inputs = keras.Input(batch_shape=network.input_shape, dtype=network.inputs[0].dtype)
-    values = plain(inputs)
+    # What a Sequential has as well; its `output` it has not.
+    [inputs], [values] = plain.inputs, plain.outputs
     if len(values.shape) == 2:
         return plain
     mean = keras.layers.GlobalAveragePooling1D(

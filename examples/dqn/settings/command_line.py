@@ -179,7 +179,10 @@ def _one_line(box: str) -> str:
     words: list[str] = []
     for line in box.splitlines()[1:]:
         line = line.strip("│ ")
-        if line.startswith(("─", "╰")):
-            break
+        # Where no frame can be printed, a rule of dashes is below the title as well.
+        if line.startswith(("─", "╰", "---")):
+            if words:
+                break
+            continue
         words += line.split()
     return re.sub(r"^Error parsing \w+: ", "", " ".join(words))

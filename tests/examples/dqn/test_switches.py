@@ -136,6 +136,8 @@ def test_every_switch_of_the_learning_rule_is_tried_here():
         # In `test_own_environments.py` and `test_plain_numbers.py`.
         *("env_kwargs", "max_episode_steps", "wrapper", "images", "action_mask"),
         "eval_envs",
+        # In `runs/test_going_on.py`.
+        *("init_from", "checkpoint_replay"),
         *("keep", "final_episodes", "run_folder", "hidden_sizes", "video"),
         # Tested in `test_schedules.py` and `test_agent.py`.
         *("epsilon_schedule", "epsilon_start", "epsilon_end", "epsilon_fraction"),

@@ -1,5 +1,8 @@
 """Command lines as people write them."""
 
+import io
+import sys
+
 import pytest
 
 pytest.importorskip("tyro")
@@ -7,6 +10,7 @@ pytest.importorskip("tyro")
 from examples.dqn.errors import ConfigError
 from examples.dqn.settings.command_line import flags_of, parse_arguments
 from examples.dqn.settings.config import Config
+from examples.dqn.settings.tuned import tuned_config
 
 
 @pytest.mark.parametrize(
@@ -31,7 +35,7 @@ from examples.dqn.settings.config import Config
 )
 def test_good_words_arrive_and_come_back(flags, settings):
     config = parse_arguments(flags.split())
-    assert config == Config(**settings)
+    assert config == tuned_config(Config.env_id, **settings)
     assert parse_arguments(flags_of(config)) == config
 
 
@@ -58,6 +62,14 @@ def test_bad_words(flags, told):
         parse_arguments(flags.split())
     assert told in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_bad_words_are_one_line_where_no_frame_can_be_printed(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", io.StringIO())  # of no encoding
+    with pytest.raises(ConfigError) as error:
+        parse_arguments(["--env", "CartPole-v1"])
+    told = "Unrecognized options: --env, CartPole-v1; did you mean --env-id?"
+    assert str(error.value) == told
 
 
 def test_nothing_is_suggested_where_nothing_is_near():
