@@ -43,9 +43,11 @@ def test_a_percentile_keeps_its_bound_at_any_length(count, q):
     assert 0.02 < q * (count - 1) - rank < 0.98
     for low, exact in ((rank + 2, 1.0), (rank, 100.0)):
         state = two_values(history, low, count)
-        found = [array(history.quantile(state, q))[0]]
-        if float(np.float32(q)) == q:  # or else a tensor is another quantile
-            found.append(array(history.quantile(state, ops.convert_to_tensor(q)))[0])
+        percentile = 100 * q
+        found = [array(history.percentile(state, percentile))[0]]
+        if float(np.float32(percentile)) == percentile:  # or else it is another one
+            scheduled = ops.convert_to_tensor(percentile)
+            found.append(array(history.percentile(state, scheduled))[0])
         assert min(found) >= exact * 0.99999
         assert max(found) <= exact * 1.01001
 
@@ -61,7 +63,7 @@ def test_a_full_history_stays_as_it_is():
     assert (np.diff(counts[0]) >= 0).all()
     assert counts[0, 0] == 0
     for q, exact in ((0.1, 1.0), (0.9, 100.0), (1.0, 100.0)):
-        found = array(history.quantile(state, q))[0]
+        found = array(history.percentile(state, 100 * q))[0]
         assert exact * 0.99999 <= found <= exact * 1.01001
 
 
@@ -80,7 +82,7 @@ def test_a_window_goes_on_after_two_billion_steps(window):
         state = add(history, state, norm)
         exact = np.percentile(norms[i - window : i].astype("float64"), 30)
         np.testing.assert_allclose(
-            array(history.quantile(state, 0.3)), [exact], rtol=1e-5
+            array(history.percentile(state, 30.0)), [exact], rtol=1e-5
         )
     assert array(state["count"])[0] >= window
 

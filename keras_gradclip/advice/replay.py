@@ -23,6 +23,14 @@ class Replayed(NamedTuple):
     scales: np.ndarray
 
 
+class _NamesOnly(Groups):
+    """Groups of which no trace says how large they are."""
+
+    @property
+    def sizes(self) -> np.ndarray:
+        raise CannotReplay("it looks at sizes, which a trace does not hold")
+
+
 class _UnknownWeights(Sequence[Any]):
     """Stands for weights that no trace holds."""
 
@@ -50,7 +58,7 @@ def replay(rule: Clipper, norms: np.ndarray) -> Replayed:
     if not isinstance(rule, NormClipper):
         raise CannotReplay("it looks at more than norms, which a trace does not hold")
     count = norms.shape[1]
-    groups = Groups(tuple(map(str, range(count))), tuple(range(count)))
+    groups = _NamesOnly(tuple(map(str, range(count))), tuple(range(count)))
     weights = _UnknownWeights()
 
     def step(state: Any, row: Any, number: Any) -> Any:

@@ -32,6 +32,7 @@ class ClipByRMS(base.NormClipper):
         include: Which variables take part; see `GroupedClipper`.
         exclude: Which of those do not.
         on_nonfinite: `"zero"`, `"skip"` or `"propagate"`.
+        observe_only: Whether to measure only, and change nothing.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -52,5 +53,5 @@ class ClipByRMS(base.NormClipper):
     scope: base.HistoryScope = "variable"
 
     def decide(self, measured: base.Measured, state: base.State) -> base.Decision:
-        sizes = ops.convert_to_tensor(measured.sizes, "float32")
+        sizes = ops.convert_to_tensor(measured.sizes(), "float32")
         return self.max_rms * ops.sqrt(sizes), state

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
+import numpy as np
+
 Tensor = Any
 State = dict[str, Any]
 Decision: TypeAlias = tuple[Tensor, State]
@@ -41,9 +43,9 @@ class Measured(NamedTuple):
     weight_norms: Callable[[], Tensor]
     """The norm of each group's weights, computed only if it is asked for."""
 
-    sizes: Any = None
-    """How many numbers each group holds, a NumPy array of shape `(groups,)`,
-    float32; at the scopes above "unit"."""
+    sizes: Callable[[], np.ndarray]
+    """How many numbers each group holds, float32, shape `(groups,)`, for a rule
+    that asks; at the scopes above "unit"."""
 
 
 class Record(NamedTuple):

@@ -106,7 +106,9 @@ class NormClipper(GroupedClipper):
         finite = ops.isfinite(whole)
         observed = ops.logical_and(finite, norms > 0)
 
-        measured = Measured(norms, observed, step, measure.weight_norms, groups.sizes)
+        measured = Measured(
+            norms, observed, step, measure.weight_norms, lambda: groups.sizes
+        )
         old = {n: ops.convert_to_tensor(v) for n, v in state.items() if n != NUMBERS}
         thresholds, new = rule.decide(measured, old)
         thresholds = _for_each(thresholds, norms)

@@ -55,6 +55,7 @@ class SkipSpikes(base.HistoryClipper):
         include: Which variables are watched; see `GroupedClipper`.
         exclude: Which of those are not.
         on_nonfinite: `"zero"`, `"skip"` or `"propagate"`.
+        observe_only: Whether to measure only, and change nothing.
 
     Raises:
         ValueError: If an argument is out of its range, or if `deviations` and

@@ -37,6 +37,7 @@ class SoftClip(base.NormClipper):
         include: Which variables take part; see `GroupedClipper`.
         exclude: Which of those do not.
         on_nonfinite: `"zero"`, `"skip"` or `"propagate"`.
+        observe_only: Whether to measure only, and change nothing.
 
     Raises:
         ValueError: If an argument is out of its range.

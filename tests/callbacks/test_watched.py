@@ -190,5 +190,5 @@ def test_optimizers_of_one_name_are_told_apart():
         applied(recorder.watched.optimizer, [[3.0, 4.0]])
     with monitor.epoch() as logs:
         pass
-    name = monitor._gatherer.recorders[0].watched.optimizer.name  # Keras's, or its case
-    assert {f"{name}/grad_norm", f"{name}_1/grad_norm"} < set(logs)
+    # In older versions of Keras the name begins with a capital.
+    assert {"sgd/grad_norm", "sgd_1/grad_norm"} < {name.lower() for name in logs}
