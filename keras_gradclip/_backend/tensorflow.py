@@ -207,8 +207,9 @@ def numbers(row: Any, made: np.ndarray, exact: Sequence[int]) -> Sequence[Any]:
 
 def read(variable: Any) -> Tensor:
     value = variable.value if isinstance(variable, keras.Variable) else variable
-    # A tf.Variable would be read when it is used, after an assignment.
-    return value.read_value()
+    # A tf.Variable would be read when it is used, after an assignment. In a
+    # StatelessScope the value is a tensor.
+    return value.read_value() if hasattr(value, "read_value") else value
 
 
 copy = read

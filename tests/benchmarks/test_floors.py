@@ -18,7 +18,8 @@ def train(candidate):
     """Weights after each step: norms go up and down, and one step is NaN."""
     numbers = np.random.default_rng(0)
     variables = [
-        keras.Variable(numbers.normal(size=s), dtype="float32") for s in SHAPES
+        keras.Variable(numbers.normal(size=s), dtype="float32", name=f"weight_{i}")
+        for i, s in enumerate(SHAPES)
     ]
     optimizer = CANDIDATES[candidate](SGD)
     optimizer.build(variables)
