@@ -12,7 +12,6 @@ checkout.
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ from benchmarks import RESULTS, ROOT
 from benchmarks.dqn_solved.report import report
 from benchmarks.dqn_speed.peers import SB3_AND_SBX, make_environment, variables
 from benchmarks.lines import Lines
+from benchmarks.one_core import add_arguments, stay_on
 
 Run = dict[str, Any]
 
@@ -95,26 +95,13 @@ def parse() -> argparse.Namespace:
     }.items():
         what = "made if it is not there"
         parser.add_argument(flag, type=Path, default=ROOT / name, help=what)
-    parser.add_argument("--seeds", type=int, default=5, metavar="N")
-    parser.add_argument("--only", nargs="+", choices=WORKERS, default=list(WORKERS))
-    parser.add_argument("--core", type=int, help="the one to run on; default: the last")
-    parser.add_argument(
-        "--cpu-time",
-        action="store_true",
-        help="by the processes' CPU time: for a machine in use",
-    )
-    parser.add_argument("--fresh", action="store_true", help="measure again")
+    add_arguments(parser, WORKERS, seeds=5)
     return parser.parse_args()
 
 
 def main() -> None:
     options = parse()
-    if hasattr(os, "sched_setaffinity"):
-        core = options.core
-        if core is None:
-            core = max(os.sched_getaffinity(0))
-        # The workers inherit it.
-        os.sched_setaffinity(0, {core})
+    stay_on(options.core)
     path = RESULTS / "dqn_solved.jsonl"
     lines = Lines(path, {"clock": "CPU" if options.cpu_time else "wall"})
     if options.fresh:

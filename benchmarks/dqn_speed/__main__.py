@@ -11,7 +11,6 @@ the first run and takes a few minutes.
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from benchmarks import RESULTS, ROOT
 from benchmarks.dqn_speed.peers import SB3_AND_SBX, make_environment, variables
 from benchmarks.dqn_speed.report import report
 from benchmarks.lines import Lines
+from benchmarks.one_core import add_arguments, stay_on
 
 Run = dict[str, Any]
 
@@ -81,26 +81,13 @@ def parse() -> argparse.Namespace:
         metavar="FOLDER",
         help="the peers' environment; made if it is not there",
     )
-    parser.add_argument("--seeds", type=int, default=3, metavar="N")
-    parser.add_argument("--only", nargs="+", choices=WORKERS, default=list(WORKERS))
-    parser.add_argument("--core", type=int, help="the one to run on; default: the last")
-    parser.add_argument(
-        "--cpu-time",
-        action="store_true",
-        help="by the processes' CPU time: for a machine in use",
-    )
-    parser.add_argument("--fresh", action="store_true", help="measure again")
+    add_arguments(parser, WORKERS, seeds=3)
     return parser.parse_args()
 
 
 def main() -> None:
     options = parse()
-    if hasattr(os, "sched_setaffinity"):
-        core = options.core
-        if core is None:
-            core = max(os.sched_getaffinity(0))
-        # The workers inherit it.
-        os.sched_setaffinity(0, {core})
+    stay_on(options.core)
     path = RESULTS / "dqn_speed.jsonl"
     runs = measure_all(path, options)
     path.with_suffix(".md").write_text(report(runs))

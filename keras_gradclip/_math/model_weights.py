@@ -1,6 +1,7 @@
 """What a model knows of its weights that their paths do not say."""
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -47,6 +48,7 @@ class ModelWeights(Mapping[str, Axes]):
                     self._torch_parameters.update(parameters_of(layer))
         return self._owners
 
+    @cached_property
     def _by_path(self) -> dict[str, Axes]:
         owners = self._look()
         return {
@@ -55,10 +57,10 @@ class ModelWeights(Mapping[str, Axes]):
         }
 
     def __getitem__(self, path: str) -> Axes:
-        return self._by_path()[path]
+        return self._by_path[path]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._by_path())
+        return iter(self._by_path)
 
     def __len__(self) -> int:
-        return len(self._by_path())
+        return len(self._by_path)

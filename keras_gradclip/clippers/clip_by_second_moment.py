@@ -10,8 +10,6 @@ import numpy as np
 from keras_gradclip._backend import ops
 from keras_gradclip._math.one_by_one import OneByOne
 from keras_gradclip.clippers import base
-from keras_gradclip.clippers.clipper import NUMBERS
-from keras_gradclip.clippers.numbers_in_force import Numbers
 
 
 @keras.saving.register_keras_serializable(package="keras_gradclip")
@@ -80,9 +78,6 @@ class ClipBySecondMoment(base.GroupedClipper):
     _: KW_ONLY
     scope: base.HistoryScope = "global"
 
-    def numbers(self) -> dict[str, Numbers]:
-        return {NUMBERS: self._numbers} if len(self._numbers) else {}
-
     def initial_state(self, groups: base.Groups) -> base.State:
         squares = {
             _square(i): np.zeros(shape, "float32")
@@ -102,8 +97,7 @@ class ClipBySecondMoment(base.GroupedClipper):
         step: Any,
         groups: base.Groups,
     ) -> tuple[list[Any], base.State, base.Record]:
-        rule = self.at(step, state.get(NUMBERS))
-        old = {n: ops.convert_to_tensor(v) for n, v in state.items() if n != NUMBERS}
+        rule, old = self.begin(step, state)
         given = OneByOne(gradients, groups)
         observed = ops.logical_and(given.finite, given.sums > 0)
         bound_of = rule._bounds(old)

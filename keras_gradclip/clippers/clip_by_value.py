@@ -10,8 +10,6 @@ from keras_gradclip._backend import ops
 from keras_gradclip._math.bounded import Bounded
 from keras_gradclip._math.sparse import as_tensors
 from keras_gradclip.clippers import base
-from keras_gradclip.clippers.clipper import NUMBERS
-from keras_gradclip.clippers.numbers_in_force import Numbers
 
 
 @keras.saving.register_keras_serializable(package="keras_gradclip")
@@ -52,9 +50,6 @@ class ClipByValue(base.GroupedClipper):
     _: KW_ONLY
     scope: base.HistoryScope = "global"
 
-    def numbers(self) -> dict[str, Numbers]:
-        return {NUMBERS: self._numbers} if len(self._numbers) else {}
-
     def clip(
         self,
         gradients: Sequence[Any],
@@ -63,9 +58,8 @@ class ClipByValue(base.GroupedClipper):
         step: Any,
         groups: base.Groups,
     ) -> tuple[list[Any], base.State, base.Record]:
-        bounded = Bounded(
-            as_tensors(gradients), self.at(step, state.get(NUMBERS)).value, groups
-        )
+        rule, _ = self.begin(step, state)
+        bounded = Bounded(as_tensors(gradients), rule.value, groups)
         finite = ops.isfinite(bounded.whole)
         if self.on_nonfinite == "propagate":
             clipped = bounded.unless_broken(finite)

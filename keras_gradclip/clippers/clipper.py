@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, dataclass_transform
 
+from keras_gradclip._backend import ops
 from keras_gradclip._math.groups import Groups
 from keras_gradclip.clippers.arguments import (
     annotations_of,
@@ -191,6 +192,14 @@ class Clipper:
         for name, annotation in self._scheduled.items():
             values[name] = value_at(values[name], step, annotation)
         return there
+
+    def begin(self, step: Any, state: State) -> tuple[Any, State]:
+        """Returns the rule with the numbers in force, and its state as tensors.
+
+        What `clip` of a `GroupedClipper` begins with.
+        """
+        own = {n: ops.convert_to_tensor(v) for n, v in state.items() if n != NUMBERS}
+        return self.at(step, state.get(NUMBERS)), own
 
     # In use, by an optimizer.
 

@@ -8,8 +8,9 @@ from keras_gradclip._backend import ops
 from keras_gradclip._math.groups import Groups, Scope, group_variables
 from keras_gradclip._math.selection import Selector, path_of
 from keras_gradclip.clippers.arguments import Selection, yes_or_no
-from keras_gradclip.clippers.clipper import Clipper
+from keras_gradclip.clippers.clipper import NUMBERS, Clipper
 from keras_gradclip.clippers.measured import Tensor
+from keras_gradclip.clippers.numbers_in_force import Numbers
 
 OnNonfinite = Literal["zero", "skip", "propagate"]
 
@@ -17,7 +18,9 @@ OnNonfinite = Literal["zero", "skip", "propagate"]
 class GroupedClipper(Clipper):
     """A clipper that divides the variables into groups by their layers.
 
-    It brings the arguments that all rules but `Chain` have.
+    It brings the arguments that all rules but `Chain` have, and numbers that can
+    be changed while it is in use: a `clip` takes its own from
+    `rule, state = self.begin(step, state)`.
 
     Args:
         scope: Which gradients share one norm: `"global"`, `"layer"`,
@@ -71,6 +74,9 @@ class GroupedClipper(Clipper):
             getattr(self, "unit_axes", None),  # an argument of some rules
             known_axes=unit_axes,
         )
+
+    def numbers(self) -> dict[str, Numbers]:
+        return {NUMBERS: self._numbers} if len(self._numbers) else {}
 
     def untouched(self, finite: Tensor) -> Tensor:
         """Returns the scale of what no threshold applies to, a scalar."""

@@ -8,7 +8,6 @@ from keras_gradclip._math.group_norms import GroupNorms
 from keras_gradclip._math.groups import Groups
 from keras_gradclip._math.sparse import as_tensors
 from keras_gradclip._math.unit_norms import UnitNorms
-from keras_gradclip.clippers.clipper import NUMBERS
 from keras_gradclip.clippers.grouped_clipper import GroupedClipper
 from keras_gradclip.clippers.measured import (
     Decision,
@@ -18,7 +17,6 @@ from keras_gradclip.clippers.measured import (
     State,
     Tensor,
 )
-from keras_gradclip.clippers.numbers_in_force import Numbers
 
 
 class NormClipper(GroupedClipper):
@@ -87,9 +85,6 @@ class NormClipper(GroupedClipper):
 
     # What is common to all rules.
 
-    def numbers(self) -> dict[str, Numbers]:
-        return {NUMBERS: self._numbers} if len(self._numbers) else {}
-
     def clip(
         self,
         gradients: Sequence[Any],
@@ -98,7 +93,7 @@ class NormClipper(GroupedClipper):
         step: Any,
         groups: Groups,
     ) -> tuple[list[Any], State, Record]:
-        rule = self.at(step, state.get(NUMBERS))
+        rule, old = self.begin(step, state)
         kind = UnitNorms if groups.unit_axes else GroupNorms
         measure = kind(as_tensors(gradients), weights, groups)
         norms, whole = measure.norms, measure.whole
@@ -109,7 +104,6 @@ class NormClipper(GroupedClipper):
         measured = Measured(
             norms, observed, step, measure.weight_norms, lambda: groups.sizes
         )
-        old = {n: ops.convert_to_tensor(v) for n, v in state.items() if n != NUMBERS}
         thresholds, new = rule.decide(measured, old)
         thresholds = _for_each(thresholds, norms)
         scales = rule.scales(norms, thresholds, finite)

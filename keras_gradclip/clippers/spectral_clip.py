@@ -10,8 +10,6 @@ from keras_gradclip._backend import ops
 from keras_gradclip._math.one_by_one import OneByOne
 from keras_gradclip._math.spectral import soft_clip_singular_values
 from keras_gradclip.clippers import base
-from keras_gradclip.clippers.clipper import NUMBERS
-from keras_gradclip.clippers.numbers_in_force import Numbers
 
 
 @keras.saving.register_keras_serializable(package="keras_gradclip")
@@ -72,9 +70,6 @@ class SpectralClip(base.GroupedClipper):
     _: KW_ONLY
     scope: base.HistoryScope = "global"
 
-    def numbers(self) -> dict[str, Numbers]:
-        return {NUMBERS: self._numbers} if len(self._numbers) else {}
-
     def clip(
         self,
         gradients: Sequence[Any],
@@ -83,7 +78,8 @@ class SpectralClip(base.GroupedClipper):
         step: Any,
         groups: base.Groups,
     ) -> tuple[list[Any], base.State, base.Record]:
-        bound = self.at(step, state.get(NUMBERS)).max_norm
+        rule, _ = self.begin(step, state)
+        bound = rule.max_norm
         given = OneByOne(gradients, groups)
         norms = ops.sqrt(given.sums)
         # Smaller ones would differ in no digit of a float32.

@@ -1,5 +1,7 @@
 """The figures of an epoch: steps that were dropped are told."""
 
+import warnings
+
 import numpy as np
 import pytest
 from helpers.training import data, fit, mlp
@@ -83,7 +85,11 @@ def test_a_run_goes_on_over_epochs(on_nonfinite):
 
 
 def test_few_in_a_row_are_not_warned_of():
-    fit_broken([0, 1, 2, 4, 5, 6], dropped_in_a_row=4)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        _, logs = fit_broken([0, 1, 2, 4, 5, 6], dropped_in_a_row=4)
+    assert not [w for w in caught if "in a row" in str(w.message)]
+    assert logs["clip_nonfinite"] == 6
 
 
 @pytest.mark.parametrize("value", [0, -1, 2.5, True, "many"])

@@ -2,10 +2,10 @@
 
 import keras
 import numpy as np
-import pytest
 from keras import layers as L
 
 from keras_gradclip import AGC, unit_axes_of
+from keras_gradclip._math import model_weights
 from keras_gradclip._math.groups import group_variables
 from keras_gradclip._math.model_weights import ModelWeights
 
@@ -59,10 +59,17 @@ def test_for_rules_that_group_by_themselves_it_is_what_unit_axes_of_returns():
     assert len(ModelWeights(model)) == 4
 
 
-def test_it_looks_only_when_it_is_asked():
-    class Broken(keras.Model):
-        @property
-        def layers(self):
-            pytest.fail("was asked")
+def test_it_looks_only_when_it_is_asked(monkeypatch):
+    asked = []
 
-    ModelWeights(Broken())
+    def owners_of(model):
+        asked.append(model)
+        return {}
+
+    monkeypatch.setattr(model_weights, "owners_of", owners_of)
+    model = keras.Sequential([keras.Input((3,)), L.Dense(2)])
+    known = ModelWeights(model)
+    assert asked == []
+    for _ in range(2):
+        assert known.axes_of(model.weights[0]) is None
+    assert asked == [model]

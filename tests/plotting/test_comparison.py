@@ -27,6 +27,7 @@ def test_a_run_without_norms_is_no_error():
     axes = new_panels()[1][0]
     draw_comparison(axes, {"empty": made(steps=9, spikes=()).rows(slice(0, 0))})
     axes.figure.canvas.draw()
+    assert not any(np.isfinite(line.get_ydata()).any() for line in axes.lines)
 
 
 @pytest.mark.parametrize("count", [0, 8])

@@ -33,3 +33,4 @@ def test_one_norm_is_no_error():
     axes = new_panels()[1][0]
     draw_distribution(axes, np.full(5, 2.0))
     axes.figure.canvas.draw()
+    np.testing.assert_allclose(axes.lines[0].get_xdata(), 2.0)

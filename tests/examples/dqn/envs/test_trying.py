@@ -6,7 +6,7 @@ pytest.importorskip("gymnasium")
 
 from helpers.dqn_own_envs import FAULTY, SOUND, OnlyOne, register_all
 
-from examples.dqn.envs.trying import try_environment
+from examples.dqn.envs.trying import Found, try_environment
 from examples.dqn.errors import ConfigError
 from examples.dqn.settings.run import EnvironmentSettings
 
@@ -26,7 +26,7 @@ def test_faulty_environment(name):
 
 @pytest.mark.parametrize("name", [*SOUND, "CartPole-v1", "FrozenLake-v1"])
 def test_sound_environment(name):
-    try_environment(name)
+    assert try_environment(name) == Found(has_mask=False)
 
 
 def test_only_one_at_a_time():

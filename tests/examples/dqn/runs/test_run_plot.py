@@ -134,4 +134,7 @@ def test_run_in_which_nothing_happened(drawn):
 
 def test_run_that_diverged_at_once(drawn):
     # All norms but the first, as the log of a clipper has those with a NaN.
-    drawn(History(clips=[block(0, [1.0, np.inf, np.inf])]))
+    _, below = drawn(History(clips=[block(0, [1.0, np.inf, np.inf])]))
+    assert not below.texts  # norms were recorded
+    labels = {text.get_text() for text in below.get_legend().get_texts()}
+    assert "NaN or inf" in labels
