@@ -8,9 +8,10 @@ The bar is 2 % of the step, at the scopes "global" and "variable".
 """
 
 import argparse
-import os
 import time
 from typing import Any
+
+from benchmarks.one_core import stay_on
 
 BAR = 0.02
 
@@ -21,9 +22,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=4_000, help="steps of a fit")
     parser.add_argument("--core", type=int, help="the core; the last one if left out")
     options = parser.parse_args()
-    core = max(os.sched_getaffinity(0)) if options.core is None else options.core
     # Before any backend is imported and sizes its thread pools.
-    os.sched_setaffinity(0, {core})
+    stay_on(options.core)
     print("| backend | scope | step, us | monitor adds | bar |")
     print("|---|---|---|---|---|")
     for scope in ("global", "variable"):

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from keras_gradclip.advice.facts import Facts, facts_of
+from keras_gradclip.advice.number_words import ordinal
 from keras_gradclip.advice.recommend import recommend
+from keras_gradclip.advice.text import text_of
 from keras_gradclip.advice.verdicts import Verdict, verdicts
-from keras_gradclip.advice.wording import text_of
-from keras_gradclip.advice.words import ordinal
 from keras_gradclip.callbacks.trace import Trace
 from keras_gradclip.clippers import Clipper
 

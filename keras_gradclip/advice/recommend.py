@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from keras_gradclip.advice.facts import Facts
+from keras_gradclip.advice.number_words import percent
 from keras_gradclip.advice.replay import short
 from keras_gradclip.advice.verdicts import Verdict, rounded
-from keras_gradclip.advice.words import percent
 from keras_gradclip.clippers import Clipper, rules
 
 DRIFTS = 4.0

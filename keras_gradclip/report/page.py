@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 
-from keras_gradclip.advice.words import counted
+from keras_gradclip.advice.number_words import counted
 from keras_gradclip.callbacks.spikes import Spike
 from keras_gradclip.callbacks.trace import Trace
 from keras_gradclip.report.columns import columns_of

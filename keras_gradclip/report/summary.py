@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_gradclip.advice.facts import STANDS_OUT
-from keras_gradclip.advice.words import counted, ordinal, percent
+from keras_gradclip.advice.number_words import counted, ordinal, percent
 from keras_gradclip.callbacks.spikes import Spike, SpikeFinder
 from keras_gradclip.callbacks.trace import Trace
 

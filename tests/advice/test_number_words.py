@@ -2,7 +2,7 @@
 
 import pytest
 
-from keras_gradclip.advice.words import counted, percent
+from keras_gradclip.advice.number_words import counted, percent
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from keras_gradclip.advice.number_words import counted
 from keras_gradclip.advice.replay import short
 from keras_gradclip.advice.verdicts import Verdict
-from keras_gradclip.advice.words import counted
 
 if TYPE_CHECKING:
     from keras_gradclip.advice.advise import Advice
